@@ -1,0 +1,1 @@
+//! The feature flag engine's shared snapshot and change feed on Redis.

@@ -1,0 +1,32 @@
+//! The flag: a key and the rungs that decide which variant a context gets.
+
+use crate::bucket::Salt;
+use crate::change::Timestamp;
+use crate::names::{Description, FlagKey};
+use crate::overrides::Overrides;
+use crate::percentage::Percentage;
+use crate::snapshot::Revision;
+use crate::variant::Variant;
+
+/// A flag at one revision. Its parts are free to combine: whatever they are, the flag can be evaluated.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Flag {
+    /// Its name.
+    pub key: FlagKey,
+    /// What it is for.
+    pub description: Option<Description>,
+    /// The global state: what a context gets if no rung above answers.
+    pub global: Variant,
+    /// The share of users that get `on`; absent, the global state decides for them too.
+    pub rollout: Option<Percentage>,
+    /// What its buckets are drawn with.
+    pub salt: Salt,
+    /// Subjects that are pinned to a variant.
+    pub overrides: Overrides,
+    /// The revision of the last change of this flag.
+    pub revision: Revision,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}

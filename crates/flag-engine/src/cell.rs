@@ -1,0 +1,90 @@
+//! The cell that holds the live snapshot of one environment.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use flag_core::{Snapshot, Version};
+use tokio::sync::watch;
+
+/// The live snapshot. Readers take a reference under a lock that is held for one reference count; building and freeing
+/// snapshots happens outside it.
+pub(crate) struct SnapshotCell {
+    current: RwLock<Option<Arc<Snapshot>>>,
+    versions: watch::Sender<Option<Version>>,
+}
+
+impl SnapshotCell {
+    pub(crate) fn new() -> Self {
+        Self { current: RwLock::new(None), versions: watch::Sender::new(None) }
+    }
+
+    /// The live snapshot; nothing before the first one arrived.
+    pub(crate) fn load(&self) -> Option<Arc<Snapshot>> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Follows the version of the live snapshot.
+    pub(crate) fn versions(&self) -> watch::Receiver<Option<Version>> {
+        self.versions.subscribe()
+    }
+
+    /// Makes `next` live if it carries on the history that is live and is newer. Says whether it did.
+    pub(crate) fn advance(&self, next: &Arc<Snapshot>) -> Published {
+        self.swap(next, |live, next| live.epoch == next.epoch && next.revision > live.revision)
+    }
+
+    /// Makes `next`, a whole snapshot from the store, live if it is newer or of another history. Says whether it did.
+    pub(crate) fn replace(&self, next: &Arc<Snapshot>) -> Published {
+        self.swap(next, |live, next| live.epoch != next.epoch || next.revision > live.revision)
+    }
+
+    fn swap(&self, next: &Arc<Snapshot>, newer: impl Fn(Version, Version) -> bool) -> Published {
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        if current.as_ref().is_some_and(|live| !newer(live.version(), next.version())) {
+            return Published::Refused;
+        }
+        let old = current.replace(Arc::clone(next));
+        // Under the lock, so that versions are told in the order in which they became live.
+        self.versions.send_replace(Some(next.version()));
+        drop(current);
+        drop(old);
+        Published::Live
+    }
+}
+
+/// What became of a candidate for the cell.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Published {
+    /// It is the live snapshot.
+    Live,
+    /// The live one is as new or newer.
+    Refused,
+}
+
+#[cfg(test)]
+mod tests {
+    use flag_core::Epoch;
+
+    use super::*;
+
+    fn at(epoch: u128, revision: u64) -> Arc<Snapshot> {
+        Arc::new(Snapshot::new(Version { epoch: Epoch(epoch), revision }, []))
+    }
+
+    #[test]
+    fn a_cell_moves_only_forward_within_an_epoch() {
+        let cell = SnapshotCell::new();
+        assert!(cell.load().is_none());
+        assert_eq!(cell.advance(&at(1, 5)), Published::Live);
+        for (candidate, advanced, replaced) in [
+            (at(1, 4), Published::Refused, Published::Refused),
+            (at(1, 5), Published::Refused, Published::Refused),
+            (at(2, 9), Published::Refused, Published::Live),
+            (at(1, 7), Published::Refused, Published::Live),
+            (at(1, 8), Published::Live, Published::Refused),
+        ] {
+            assert_eq!(cell.advance(&candidate), advanced, "{candidate:?}");
+            assert_eq!(cell.replace(&candidate), replaced, "{candidate:?}");
+        }
+        assert_eq!(*cell.versions().borrow(), Some(at(1, 8).version()));
+    }
+}

@@ -1,0 +1,209 @@
+//! The way of a change into the store: one task takes the writes that wait, decides each against the newest snapshot, and
+//! commits together those that hold. Each write gets its own outcome.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use flag_core::{Applied, Author, Change, Entry, Rejection, Revision, Snapshot, Timestamp};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
+
+use crate::engine::Shared;
+use crate::ports::{Appended, Batch, StoreError};
+use crate::status::count;
+
+/// How many writes may wait; one more is turned away.
+pub(crate) const QUEUE: usize = 1_024;
+/// How many writes are committed together at most.
+const BATCH: usize = 256;
+/// How often a batch is decided anew because another node was first. Each time, that node made progress.
+const ATTEMPTS: u32 = 64;
+/// How long a write may take, waiting included.
+pub(crate) const DEADLINE: Duration = Duration::from_millis(2_500);
+
+/// A write: a change, under which condition, by whom and when.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// What to do.
+    pub change: Change,
+    /// What must hold of the flag before.
+    pub precondition: Option<Precondition>,
+    /// Who asks.
+    pub author: Author,
+    /// When they asked.
+    pub at: Timestamp,
+}
+
+/// What must hold of a flag before it is changed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Precondition {
+    /// It exists.
+    Exists,
+    /// Its last change is one of these.
+    RevisionIn(Vec<Revision>),
+}
+
+impl Precondition {
+    fn holds(&self, found: Option<Revision>) -> bool {
+        match self {
+            Self::Exists => found.is_some(),
+            Self::RevisionIn(revisions) => found.is_some_and(|revision| revisions.contains(&revision)),
+        }
+    }
+}
+
+/// A write that holds and is durable.
+#[derive(Clone, Debug)]
+pub struct Committed {
+    /// The environment right after it.
+    pub snapshot: Snapshot,
+}
+
+/// Why a write was not made, by what the caller can do about it.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// The change does not hold.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// The condition does not hold.
+    #[error("the flag is at revision {}", found.map_or_else(|| "none".to_owned(), |revision| revision.to_string()))]
+    PreconditionFailed {
+        /// The flag's revision, if it exists.
+        found: Option<Revision>,
+    },
+    /// The store could not be reached; nothing was written.
+    #[error("the store is unavailable")]
+    Unavailable,
+    /// The store went silent during the commit: the change may or may not be there.
+    #[error("the store did not say whether the change was made")]
+    Uncertain,
+    /// Too many writes are waiting.
+    #[error("too many writes are waiting")]
+    Overloaded,
+}
+
+/// A request on its way, and where its outcome is awaited.
+pub(crate) struct Waiting {
+    pub(crate) request: Request,
+    pub(crate) reply: oneshot::Sender<Result<Committed, ApplyError>>,
+    pub(crate) deadline: Instant,
+}
+
+/// Commits until every handle of the engine is gone.
+pub(crate) async fn run(shared: Arc<Shared>, mut queue: mpsc::Receiver<Waiting>) {
+    let mut waiting = Vec::with_capacity(BATCH);
+    while queue.recv_many(&mut waiting, BATCH).await > 0 {
+        // Nobody waits for these any more, and nobody was told that they happened.
+        waiting.retain(|write| !write.reply.is_closed());
+        if let Some(deadline) = waiting.iter().map(|write| write.deadline).min() {
+            let outcomes = commit(&shared, &waiting, deadline).await;
+            for (write, outcome) in waiting.drain(..).zip(outcomes) {
+                // The writer may have gone away; the change stands all the same.
+                let _ = write.reply.send(outcome);
+            }
+        }
+    }
+}
+
+type Outcomes = Vec<Result<Committed, ApplyError>>;
+
+async fn commit(shared: &Shared, waiting: &[Waiting], deadline: Instant) -> Outcomes {
+    match timeout_at(deadline, attempts(shared, waiting)).await {
+        Ok(Ok(outcomes)) => outcomes,
+        Ok(Err(error)) => all(waiting, &error),
+        Err(_) => {
+            shared.vitals.failed(&StoreError::Unavailable("no answer in time".into()));
+            all(waiting, &ApplyError::Uncertain)
+        }
+    }
+}
+
+async fn attempts(shared: &Shared, waiting: &[Waiting]) -> Result<Outcomes, ApplyError> {
+    for _ in 0..ATTEMPTS {
+        let base = match shared.cell.load() {
+            Some(base) => base,
+            None => {
+                shared.refresh().await.map_err(|error| refused(shared, &error))?;
+                continue;
+            }
+        };
+        let asked = Instant::now();
+        let plan = Plan::decide(&base, waiting.iter().map(|write| &write.request));
+        // An empty batch is sent too: that a change does not hold is only true of the newest snapshot.
+        let appended = shared.store.append(&shared.environment, base.version(), &plan.batch).await;
+        match appended.map_err(|error| refused(shared, &error))? {
+            Appended::Committed => {
+                plan.publish(shared, asked);
+                return Ok(plan.outcomes);
+            }
+            Appended::Conflict => {
+                count(&shared.vitals.conflicts, 1);
+                shared.refresh().await.map_err(|error| refused(shared, &error))?;
+            }
+        }
+    }
+    tracing::warn!(attempts = ATTEMPTS, "other nodes were always first; giving up on a batch");
+    Err(ApplyError::Overloaded)
+}
+
+fn refused(shared: &Shared, error: &StoreError) -> ApplyError {
+    shared.vitals.failed(error);
+    match error {
+        StoreError::Uncertain(_) => ApplyError::Uncertain,
+        StoreError::Unavailable(_) | StoreError::Corrupt { .. } => ApplyError::Unavailable,
+    }
+}
+
+fn all(waiting: &[Waiting], error: &ApplyError) -> Outcomes {
+    waiting.iter().map(|_| Err(error.clone())).collect()
+}
+
+/// What would become of the waiting writes if the store stands where the base does.
+struct Plan {
+    batch: Batch,
+    outcomes: Outcomes,
+    after: Snapshot,
+}
+
+impl Plan {
+    fn decide<'a>(base: &Snapshot, requests: impl Iterator<Item = &'a Request>) -> Self {
+        let mut plan = Self { batch: Batch::default(), outcomes: Vec::new(), after: base.clone() };
+        for request in requests {
+            let outcome = plan.take(request);
+            plan.outcomes.push(outcome);
+        }
+        plan
+    }
+
+    fn take(&mut self, request: &Request) -> Result<Committed, ApplyError> {
+        let Request { change, precondition, author, at } = request;
+        let entry = Entry {
+            revision: self.after.version().revision + 1,
+            at: *at,
+            author: author.clone(),
+            change: change.clone(),
+        };
+        let applied = self.after.apply(&entry)?;
+        let found = self.after.flag(change.key().as_str()).map(|flag| flag.revision);
+        if precondition.as_ref().is_some_and(|condition| !condition.holds(found)) {
+            return Err(ApplyError::PreconditionFailed { found });
+        }
+        if let Applied::Changed(after) = applied {
+            self.batch.rows.record(change, &after);
+            self.batch.entries.push(entry);
+            self.after = after;
+        }
+        Ok(Committed { snapshot: self.after.clone() })
+    }
+
+    fn publish(&self, shared: &Shared, asked: Instant) {
+        shared.vitals.confirmed(asked);
+        if self.batch.entries.is_empty() {
+            return;
+        }
+        count(&shared.vitals.batches, 1);
+        count(&shared.vitals.changes, self.batch.entries.len());
+        shared.publish_next(&Arc::new(self.after.clone()));
+        shared.feed.announce(&shared.environment, self.after.version());
+    }
+}

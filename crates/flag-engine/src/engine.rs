@@ -1,0 +1,189 @@
+//! The engine: one environment, kept in memory, changed through the store, kept up to date by hints and by asking.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use flag_core::{Entry, Snapshot, Version};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
+
+use crate::cell::{Published, SnapshotCell};
+use crate::commit::{self, ApplyError, Committed, DEADLINE, QUEUE, Request, Waiting};
+use crate::environment::EnvironmentName;
+use crate::follow;
+use crate::ports::{ChangeFeed, Fetched, FlagSource, FlagStore, HistoryPage, StoreError};
+use crate::status::{Status, Vitals, count};
+
+/// What an engine is made of.
+pub struct Parts {
+    /// The set of flags that it keeps.
+    pub environment: EnvironmentName,
+    /// Where changes become durable.
+    pub store: Arc<dyn FlagStore>,
+    /// Where snapshots come from: the store itself, or a cache wrapped round it.
+    pub source: Arc<dyn FlagSource>,
+    /// How nodes tell each other of changes.
+    pub feed: Arc<dyn ChangeFeed>,
+}
+
+/// The engine of one environment. Dropping it ends its tasks; writes that are under way are finished first.
+pub struct Engine {
+    shared: Arc<Shared>,
+    queue: mpsc::Sender<Waiting>,
+    following: JoinHandle<()>,
+}
+
+/// What the engine's tasks share.
+pub(crate) struct Shared {
+    pub(crate) environment: EnvironmentName,
+    pub(crate) store: Arc<dyn FlagStore>,
+    pub(crate) source: Arc<dyn FlagSource>,
+    pub(crate) feed: Arc<dyn ChangeFeed>,
+    pub(crate) cell: SnapshotCell,
+    pub(crate) vitals: Vitals,
+}
+
+impl Engine {
+    /// Starts the engine on the current tokio runtime. It fetches its first snapshot in the background; until then it has
+    /// none, and says so.
+    #[must_use]
+    pub fn start(parts: Parts) -> Self {
+        let Parts { environment, store, source, feed } = parts;
+        let (cell, vitals) = (SnapshotCell::new(), Vitals::new());
+        let shared = Arc::new(Shared { environment, store, source, feed, cell, vitals });
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        let following = tokio::spawn(follow::run(Arc::clone(&shared)));
+        tokio::spawn(commit::run(Arc::clone(&shared), waiting));
+        Self { shared, queue, following }
+    }
+
+    /// The environment that it keeps.
+    #[must_use]
+    pub fn environment(&self) -> &EnvironmentName {
+        &self.shared.environment
+    }
+
+    /// The live snapshot; nothing before the first one arrived. Never waits.
+    #[must_use]
+    pub fn snapshot(&self) -> Option<Arc<Snapshot>> {
+        self.shared.cell.load()
+    }
+
+    /// Follows the version of the live snapshot, from the one that is live now.
+    #[must_use]
+    pub fn subscribe(&self) -> watch::Receiver<Option<Version>> {
+        self.shared.cell.versions()
+    }
+
+    /// Makes a change durable, and then live on this node. Takes at most two and a half seconds.
+    ///
+    /// # Errors
+    /// [`ApplyError`] says why it was not made, or that nobody knows.
+    pub async fn apply(&self, request: Request) -> Result<Committed, ApplyError> {
+        let deadline = Instant::now() + DEADLINE;
+        let (reply, outcome) = oneshot::channel();
+        if self.queue.try_send(Waiting { request, reply, deadline }).is_err() {
+            count(&self.shared.vitals.turned_away, 1);
+            return Err(ApplyError::Overloaded);
+        }
+        match timeout_at(deadline, outcome).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) | Err(_) => Err(ApplyError::Uncertain),
+        }
+    }
+
+    /// A page of the log, newest first, from the store.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot answer.
+    pub async fn history(&self, page: HistoryPage<'_>) -> Result<Vec<Entry>, StoreError> {
+        let deadline = Instant::now() + DEADLINE;
+        let answer = timeout_at(deadline, self.shared.store.history(&self.shared.environment, page)).await;
+        let answer = answer.unwrap_or_else(|_| Err(StoreError::Unavailable("no answer in time".into())));
+        answer.inspect_err(|error| self.shared.vitals.failed(error))
+    }
+
+    /// How the engine is doing.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let Shared { cell, vitals, feed, .. } = &*self.shared;
+        let snapshot = cell.load();
+        let (store, confirmed) = vitals.store();
+        Status {
+            version: snapshot.as_ref().map(|snapshot| snapshot.version()),
+            flags: snapshot.as_ref().map_or(0, |snapshot| snapshot.len()),
+            confirmed,
+            store,
+            feed: (feed.name(), feed.is_up()),
+            batches: vitals.batches.load(Ordering::Relaxed),
+            changes: vitals.changes.load(Ordering::Relaxed),
+            conflicts: vitals.conflicts.load(Ordering::Relaxed),
+            turned_away: vitals.turned_away.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.following.abort();
+    }
+}
+
+impl Shared {
+    /// Asks the source for what is newer, and makes it live.
+    pub(crate) async fn refresh(&self) -> Result<(), StoreError> {
+        let asked = Instant::now();
+        let live = self.cell.load();
+        let have = live.as_ref().map(|snapshot| snapshot.version());
+        match self.source.fetch(&self.environment, have).await? {
+            Fetched::Unchanged => {}
+            Fetched::Snapshot(snapshot) => self.publish_whole(&Arc::new(snapshot)),
+            Fetched::Changes(entries) => {
+                let Some(live) = live else {
+                    return Err(StoreError::corrupt("changes to a snapshot that nobody has"));
+                };
+                match entries.iter().try_fold((*live).clone(), |snapshot, entry| snapshot.with(entry)) {
+                    Ok(next) => self.publish_next(&Arc::new(next)),
+                    Err(rejection) => {
+                        // The log does not lead on from here; the state tells where it leads.
+                        tracing::warn!(%rejection, "the log does not continue the live snapshot; loading everything");
+                        self.reload().await?;
+                    }
+                }
+            }
+        }
+        self.vitals.confirmed(asked);
+        Ok(())
+    }
+
+    async fn reload(&self) -> Result<(), StoreError> {
+        match self.source.fetch(&self.environment, None).await? {
+            Fetched::Snapshot(snapshot) => self.publish_whole(&Arc::new(snapshot)),
+            Fetched::Unchanged | Fetched::Changes(_) => {
+                return Err(StoreError::corrupt("no snapshot where a whole one was asked for"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a snapshot live that follows the live one.
+    pub(crate) fn publish_next(&self, next: &Arc<Snapshot>) {
+        if self.cell.advance(next) == Published::Live {
+            self.source.offer(&self.environment, next);
+        }
+    }
+
+    fn publish_whole(&self, next: &Arc<Snapshot>) {
+        let Version { epoch, revision } = next.version();
+        match self.cell.replace(next) {
+            Published::Live => {
+                tracing::info!(%epoch, revision, flags = next.len(), "loaded a snapshot");
+                self.source.offer(&self.environment, next);
+            }
+            Published::Refused => {
+                tracing::debug!(%epoch, revision, "a loaded snapshot is not newer than the live one")
+            }
+        }
+    }
+}

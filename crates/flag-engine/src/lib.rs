@@ -1,0 +1,27 @@
+//! What happens when, and which version is current: the live snapshot of an environment, the way of a change into it, and
+//! the ports through which stores and feeds take part.
+//!
+//! The [`Engine`] answers from memory and never waits for a store to do so. Everything that is written down, in a database,
+//! in a cache, in an answer, has its shape in [`document`].
+
+mod cell;
+mod commit;
+pub mod document;
+mod engine;
+mod environment;
+mod follow;
+mod ports;
+mod process_feed;
+mod rows;
+mod status;
+
+pub use commit::{ApplyError, Committed, Precondition, Request};
+pub use engine::{Engine, Parts};
+pub use environment::EnvironmentName;
+pub use ports::{
+    Appended, Batch, BoxFuture, ChangeFeed, Fetched, FlagSource, FlagStore, Hint, Hints, HistoryPage,
+    StoreError,
+};
+pub use process_feed::ProcessFeed;
+pub use rows::{OverrideRow, Rows};
+pub use status::{Status, StoreStatus};

@@ -1,0 +1,157 @@
+//! The ports: what the engine needs from a store, a source and a feed. Each adapter passes the contract suite of `flag-testkit`.
+
+use std::error::Error;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use flag_core::{Entry, FlagKey, Revision, Snapshot, Version};
+use tokio::sync::watch;
+
+use crate::environment::EnvironmentName;
+use crate::rows::Rows;
+
+/// A future behind a port.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Where snapshots come from.
+pub trait FlagSource: Send + Sync + 'static {
+    /// What is newer than `have`; a whole snapshot if nothing is at hand yet.
+    ///
+    /// The answer holds for one moment between the call and its end. A source that stands in another epoch than `have`
+    /// gives its whole snapshot.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if it could not be asked, [`StoreError::Corrupt`] if what it holds cannot be read.
+    fn fetch<'a>(
+        &'a self,
+        environment: &'a EnvironmentName,
+        have: Option<Version>,
+    ) -> BoxFuture<'a, Result<Fetched, StoreError>>;
+
+    /// Shows a snapshot that has just become live. A source that shares snapshots with other nodes may keep it; it must
+    /// not let the caller wait.
+    fn offer(&self, environment: &EnvironmentName, snapshot: &Arc<Snapshot>) {
+        let _ = (environment, snapshot);
+    }
+}
+
+/// What a source has.
+#[derive(Clone, Debug)]
+pub enum Fetched {
+    /// Nothing newer.
+    Unchanged,
+    /// The entries that follow the version asked for, in order and without a gap; at least one.
+    Changes(Vec<Entry>),
+    /// Everything.
+    Snapshot(Snapshot),
+}
+
+/// Where changes become durable. Stores hold no rule of the domain: the batch says what to write.
+pub trait FlagStore: FlagSource {
+    /// Writes `batch`, all of it or nothing, if the environment still stands at `expected`. An empty batch asks only
+    /// whether it does.
+    ///
+    /// [`Appended::Committed`] means that the batch is durable: it survives the loss of power at that moment.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if nothing was written, [`StoreError::Uncertain`] if nobody can know.
+    fn append<'a>(
+        &'a self,
+        environment: &'a EnvironmentName,
+        expected: Version,
+        batch: &'a Batch,
+    ) -> BoxFuture<'a, Result<Appended, StoreError>>;
+
+    /// The entries of the log that `page` names, newest first.
+    ///
+    /// # Errors
+    /// As [`FlagSource::fetch`].
+    fn history<'a>(
+        &'a self,
+        environment: &'a EnvironmentName,
+        page: HistoryPage<'a>,
+    ) -> BoxFuture<'a, Result<Vec<Entry>, StoreError>>;
+}
+
+/// What is written in one transaction: log entries, whose revisions follow the expected one, and the rows of the state that
+/// they bring about.
+#[derive(Clone, Default, Debug)]
+pub struct Batch {
+    /// The new end of the log.
+    pub entries: Vec<Entry>,
+    /// What becomes of the state.
+    pub rows: Rows,
+}
+
+/// What became of a batch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Appended {
+    /// It is durable.
+    Committed,
+    /// The environment no longer stands where the batch expected it; nothing was written.
+    Conflict,
+}
+
+/// A page of the log.
+#[derive(Clone, Copy, Debug)]
+pub struct HistoryPage<'a> {
+    /// Only entries below this revision.
+    pub before: Option<Revision>,
+    /// Only entries of this flag.
+    pub flag: Option<&'a FlagKey>,
+    /// How many at most.
+    pub limit: u16,
+}
+
+/// Why a store or a source could not do what it was asked, by what the caller can do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It cannot be reached or is too busy, and nothing was written: try again later.
+    #[error("the store is unavailable")]
+    Unavailable(#[source] Box<dyn Error + Send + Sync>),
+    /// It went silent during a commit: look before trying again.
+    #[error("the store did not say whether it committed")]
+    Uncertain(#[source] Box<dyn Error + Send + Sync>),
+    /// What it holds cannot be read: an operator has to look.
+    #[error("what the store holds cannot be read: {what}")]
+    Corrupt {
+        /// What cannot be read, and why.
+        what: String,
+    },
+}
+
+impl StoreError {
+    /// Something that cannot be read.
+    pub fn corrupt(what: impl Into<String>) -> Self {
+        Self::Corrupt { what: what.into() }
+    }
+}
+
+/// How nodes tell each other that there is something to fetch. A hint is no data: if all are lost, nodes are late, not wrong.
+pub trait ChangeFeed: Send + Sync + 'static {
+    /// Tells everybody that an environment has come to `version`: best effort, without letting the caller wait. Of several
+    /// versions only the latest need be told.
+    fn announce(&self, environment: &EnvironmentName, version: Version);
+
+    /// What the others announce, from now on.
+    fn hints(&self) -> Hints;
+
+    /// The channel's name in metrics and health checks.
+    fn name(&self) -> &'static str;
+
+    /// Whether hints are expected to arrive at present.
+    fn is_up(&self) -> bool;
+}
+
+/// The latest hint; older ones are of no use.
+pub type Hints = watch::Receiver<Hint>;
+
+/// What was heard last.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Hint {
+    /// The version that was announced.
+    pub version: Version,
+    /// How often the channel was interrupted, so that anything may have been missed.
+    pub interruptions: u64,
+}

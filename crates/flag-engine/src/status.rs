@@ -1,0 +1,117 @@
+//! How the engine is doing, for health checks and metrics.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use flag_core::Version;
+use tokio::time::Instant;
+
+use crate::ports::StoreError;
+
+/// How the engine is doing at one moment.
+#[derive(Clone, Debug)]
+pub struct Status {
+    /// Where the live snapshot stands; nothing before the first one arrived.
+    pub version: Option<Version>,
+    /// How many flags it holds.
+    pub flags: usize,
+    /// How long ago the store last confirmed that the live snapshot is the newest.
+    pub confirmed: Option<Duration>,
+    /// What the store said last.
+    pub store: StoreStatus,
+    /// The feed's name, and whether hints are expected to arrive.
+    pub feed: (&'static str, bool),
+    /// How many batches were committed since the start.
+    pub batches: u64,
+    /// How many changes they held.
+    pub changes: u64,
+    /// How often another node had been first.
+    pub conflicts: u64,
+    /// How many writes were turned away because too many were waiting.
+    pub turned_away: u64,
+}
+
+/// What the store said when it was last asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StoreStatus {
+    /// It was not asked yet.
+    Unknown,
+    /// It answered.
+    Up,
+    /// It could not be asked.
+    Down,
+    /// It answered with something that cannot be read.
+    Corrupt,
+}
+
+impl StoreStatus {
+    /// The name that health checks use.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Up => "up",
+            Self::Down => "down",
+            Self::Corrupt => "corrupt",
+        }
+    }
+}
+
+/// The engine's own notes, from which a status is made.
+pub(crate) struct Vitals {
+    store: Mutex<(StoreStatus, Option<Instant>)>,
+    pub(crate) batches: AtomicU64,
+    pub(crate) changes: AtomicU64,
+    pub(crate) conflicts: AtomicU64,
+    pub(crate) turned_away: AtomicU64,
+}
+
+impl Vitals {
+    pub(crate) fn new() -> Self {
+        Self {
+            store: Mutex::new((StoreStatus::Unknown, None)),
+            batches: AtomicU64::new(0),
+            changes: AtomicU64::new(0),
+            conflicts: AtomicU64::new(0),
+            turned_away: AtomicU64::new(0),
+        }
+    }
+
+    /// Notes that the store confirmed, to a question asked at `asked`, that what is live is the newest.
+    pub(crate) fn confirmed(&self, asked: Instant) {
+        let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
+        let newest = store.1.map_or(asked, |before| before.max(asked));
+        let before = std::mem::replace(&mut *store, (StoreStatus::Up, Some(newest))).0;
+        if before != StoreStatus::Up {
+            tracing::info!(before = before.name(), "the store answers");
+        }
+    }
+
+    /// Notes that the store failed; logs the cause when the state changes, not each time.
+    pub(crate) fn failed(&self, error: &StoreError) {
+        let now = match error {
+            StoreError::Corrupt { .. } => StoreStatus::Corrupt,
+            StoreError::Unavailable(_) | StoreError::Uncertain(_) => StoreStatus::Down,
+        };
+        let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
+        if std::mem::replace(&mut store.0, now) != now {
+            tracing::warn!(error = chain(error), "the store failed; answering from the last snapshot");
+        }
+    }
+
+    pub(crate) fn store(&self) -> (StoreStatus, Option<Duration>) {
+        let store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
+        (store.0, store.1.map(|confirmed| confirmed.elapsed()))
+    }
+}
+
+pub(crate) fn count(counter: &AtomicU64, by: usize) {
+    counter.fetch_add(by as u64, Ordering::Relaxed);
+}
+
+/// An error with all its causes, in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
+}

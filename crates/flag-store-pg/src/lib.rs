@@ -1,0 +1,1 @@
+//! The feature flag engine's store and change feed on PostgreSQL.

@@ -1,0 +1,1 @@
+//! The feature flag engine's store on embedded SQLite.

@@ -1,0 +1,3 @@
+//! Generators, models, contract suites and private datastores for tests.
+
+pub mod services;

@@ -1,0 +1,67 @@
+//! Everything that acts on the repository: `cargo xtask <command>`.
+
+mod compose;
+mod generate;
+mod install;
+mod repository;
+mod services;
+mod steps;
+mod stores;
+mod test;
+mod tidy;
+mod unrunnable;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::{repository::Repository, services::Action};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", about = "Everything that acts on the repository")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run every check, and then every test against PostgreSQL and Redis, which are found or installed.
+    Test {
+        /// Also run what takes minutes: sets FLAG_TEST_LONG=1.
+        #[arg(long)]
+        long: bool,
+    },
+    /// Check the house rules that a program can check.
+    Tidy,
+    /// Leave PostgreSQL and Redis running in the background, and print their URLs for the shell.
+    Services {
+        #[arg(value_enum, default_value_t = Action::Start)]
+        action: Action,
+    },
+    /// Write files that are derived from others.
+    Gen {
+        #[command(subcommand)]
+        target: Target,
+    },
+}
+
+#[derive(Subcommand)]
+enum Target {
+    /// Record the checksums of new migrations; a recorded one is never altered.
+    Migrations,
+}
+
+fn main() -> ExitCode {
+    let repository = Repository::here();
+    let outcome = match Arguments::parse().command {
+        Command::Test { long } => test::run(&repository, test::Extent::from_flag(long)),
+        Command::Tidy => tidy::run(&repository),
+        Command::Services { action } => services::run(&repository, action),
+        Command::Gen { target: Target::Migrations } => generate::migrations(&repository),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}

@@ -1,0 +1,75 @@
+//! `cargo xtask test`: every check there is, and the tests last, so that the closing lines are cargo's own.
+
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{
+    repository::Repository,
+    steps::{Steps, run as run_program},
+    stores::Stores,
+    tidy, unrunnable,
+};
+
+/// How much of the suite is run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    Usual,
+    /// With the tests that take minutes.
+    Long,
+}
+
+impl Extent {
+    #[expect(clippy::fn_params_excessive_bools, reason = "a command line flag is a bool; it ends here")]
+    pub(crate) fn from_flag(long: bool) -> Self {
+        if long { Self::Long } else { Self::Usual }
+    }
+}
+
+pub(crate) fn run(repository: &Repository, extent: Extent) -> Result<ExitCode> {
+    let mut steps = Steps::new(6);
+    steps.step("formatting", || run_program(&mut repository.cargo(&["fmt", "--all", "--check"])))?;
+    steps.step("clippy", || run_program(&mut clippy(repository)))?;
+    steps.step("tidy", || check_house_rules(repository))?;
+    steps.step("documentation", || run_program(&mut documentation(repository)))?;
+    let stores = steps.step("PostgreSQL and Redis", || Stores::ready(repository))?;
+    if stores.private_missing() {
+        unrunnable::announce(repository)?;
+    }
+    steps.announce("tests");
+    let status = tests(repository, extent, &stores).status().context("cannot start cargo")?;
+    // Before the end of this process, which would otherwise leave them to their watchdogs.
+    drop(stores);
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn clippy(repository: &Repository) -> Command {
+    repository.cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
+}
+
+fn documentation(repository: &Repository) -> Command {
+    let mut command = repository.cargo(&["doc", "--workspace", "--no-deps"]);
+    command.env("RUSTDOCFLAGS", "-D warnings");
+    command
+}
+
+fn check_house_rules(repository: &Repository) -> Result<()> {
+    let report = tidy::check(repository)?;
+    report.print();
+    if !report.is_clean() {
+        bail!("house rules are broken");
+    }
+    Ok(())
+}
+
+fn tests(repository: &Repository, extent: Extent, stores: &Stores) -> Command {
+    let mut command = repository.cargo(&["test", "--workspace"]);
+    command.env("DATABASE_URL", stores.database_url()).env("REDIS_URL", stores.redis_url());
+    if stores.private_missing() {
+        command.env("FLAG_PRIVATE_SERVICES", "missing");
+    }
+    if extent == Extent::Long {
+        command.env("FLAG_TEST_LONG", "1");
+    }
+    command
+}
