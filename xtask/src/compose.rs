@@ -1,23 +1,34 @@
 //! The containers of `docker-compose.yml`, for machines without the programs themselves.
 
-use std::process::{Command, Stdio};
+use std::{
+    io,
+    process::{Command, Stdio},
+};
 
 use anyhow::{Context, Result, bail};
 
 use crate::{repository::Repository, steps::run};
 
-/// Where the containers listen; the same as in `docker-compose.yml`, which a test compares.
-pub(crate) const DATABASE_URL: &str = "postgres://flag:flag@127.0.0.1:5432/flag";
-pub(crate) const REDIS_URL: &str = "redis://127.0.0.1:6379";
+/// Where the containers listen.
+#[derive(Clone, Copy)]
+pub(crate) struct Containers {
+    pub(crate) postgres: &'static str,
+    pub(crate) redis: &'static str,
+}
+
+/// The same as in `docker-compose.yml`, which a test compares.
+const CONTAINERS: Containers =
+    Containers { postgres: "postgres://flag:flag@127.0.0.1:5432/flag", redis: "redis://127.0.0.1:6379" };
 
 /// Starts both datastores unless they run, and waits until they are healthy.
-pub(crate) fn up(repository: &Repository) -> Result<()> {
+pub(crate) fn up(repository: &Repository) -> Result<Containers> {
     let engine = Command::new("docker").arg("info").stdout(Stdio::null()).stderr(Stdio::null()).status();
     if !engine.context("docker is not installed")?.success() {
         bail!("docker is installed, but its engine does not answer");
     }
     eprintln!("      starting PostgreSQL and Redis in containers");
-    run(&mut compose(repository, &["up", "--detach", "--wait", "postgres", "redis"]))
+    run(&mut compose(repository, &["up", "--detach", "--wait", "postgres", "redis"]))?;
+    Ok(CONTAINERS)
 }
 
 /// Stops both containers; their volumes stay.
@@ -27,7 +38,8 @@ pub(crate) fn stop(repository: &Repository) -> Result<()> {
 
 fn compose(repository: &Repository, arguments: &[&str]) -> Command {
     let mut command = Command::new("docker");
-    command.arg("compose").args(arguments).current_dir(repository.root());
+    // Standard output is for results; a shell may be about to `eval` them.
+    command.arg("compose").args(arguments).current_dir(repository.root()).stdout(io::stderr());
     command
 }
 
@@ -47,7 +59,7 @@ mod tests {
         ] {
             assert!(file.contains(line), "docker-compose.yml lacks {line}");
         }
-        assert_eq!(DATABASE_URL, "postgres://flag:flag@127.0.0.1:5432/flag");
-        assert_eq!(REDIS_URL, "redis://127.0.0.1:6379");
+        assert_eq!(CONTAINERS.postgres, "postgres://flag:flag@127.0.0.1:5432/flag");
+        assert_eq!(CONTAINERS.redis, "redis://127.0.0.1:6379");
     }
 }

@@ -4,7 +4,7 @@
 //! ours take other ports.
 
 use std::{
-    env,
+    env, io,
     process::{Command, Stdio},
 };
 
@@ -133,7 +133,8 @@ fn manage(manager: &Manager, prefix: &[&str], arguments: &[&str]) -> Result<()> 
     let line = command_line(manager.program, prefix, arguments);
     eprintln!("      {}", line.join(" "));
     let Some((program, rest)) = line.split_first() else { return Ok(()) };
-    run(Command::new(program).args(rest).stdin(Stdio::null()))
+    // Standard output is for results; a shell may be about to `eval` them.
+    run(Command::new(program).args(rest).stdin(Stdio::null()).stdout(io::stderr()))
 }
 
 /// The variable is set through `env`, because sudo keeps none.
@@ -142,11 +143,13 @@ fn command_line<'a>(program: &'a str, prefix: &[&'a str], arguments: &[&'a str])
 }
 
 fn is_on_path(program: &str) -> bool {
-    env::var_os("PATH").is_some_and(|path| env::split_paths(&path).any(|folder| folder.join(program).is_file()))
+    env::var_os("PATH")
+        .is_some_and(|path| env::split_paths(&path).any(|folder| folder.join(program).is_file()))
 }
 
 fn sudo_asks_nothing() -> bool {
-    let check = Command::new("sudo").args(["-n", "true"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let check =
+        Command::new("sudo").args(["-n", "true"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
     check.is_ok_and(|status| status.success())
 }
 
@@ -157,7 +160,10 @@ mod tests {
     #[test]
     fn the_command_line_asks_no_questions() {
         let line = command_line("apt-get", &["sudo", "-n"], &["install", "-y", "postgresql"]);
-        assert_eq!(line.join(" "), "sudo -n env DEBIAN_FRONTEND=noninteractive apt-get install -y postgresql");
+        assert_eq!(
+            line.join(" "),
+            "sudo -n env DEBIAN_FRONTEND=noninteractive apt-get install -y postgresql"
+        );
     }
 
     #[test]

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{repository::Repository, services::Action};
+use crate::{repository::Repository, services::Action, test::Extent};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", about = "Everything that acts on the repository")]
@@ -55,7 +55,8 @@ enum Target {
 fn main() -> ExitCode {
     let repository = Repository::here();
     let outcome = match Arguments::parse().command {
-        Command::Test { long } => test::run(&repository, test::Extent::from_flag(long)),
+        Command::Test { long: false } => test::run(&repository, Extent::Usual),
+        Command::Test { long: true } => test::run(&repository, Extent::Long),
         Command::Tidy => tidy::run(&repository),
         Command::Services { action } => services::run(&repository, action),
         Command::Gen { target: Target::Migrations } => generate::migrations(&repository),

@@ -34,16 +34,21 @@ pub(crate) fn run(repository: &Repository, action: Action) -> Result<ExitCode> {
 }
 
 fn start(repository: &Repository, home: &Home) -> Result<()> {
-    if obtain(repository, &[Program::Postgres, Program::Redis])? {
+    if let Some(containers) = obtain(repository, &[Program::Postgres, Program::Redis])? {
         fs::write(home.compose_marker(), "").context("note that containers run")?;
-        print_urls(compose::DATABASE_URL, compose::REDIS_URL);
+        print_urls(containers.postgres, containers.redis);
         eprintln!("Both run in containers. To stop them: cargo xtask services stop");
         return Ok(());
     }
     let postgres = Standing::postgres(&home.postgres(), POSTGRES_PORT)?;
     let redis = Standing::redis(&home.redis(), REDIS_PORT)?;
     print_urls(postgres.url(), redis.url());
-    eprintln!("Running as processes {} and {}, with their files in {}.", postgres.pid(), redis.pid(), home.show());
+    eprintln!(
+        "Running as processes {} and {}, with their files in {}.",
+        postgres.pid(),
+        redis.pid(),
+        home.show()
+    );
     eprintln!("To stop them: cargo xtask services stop");
     Ok(())
 }
@@ -90,8 +95,11 @@ impl Home {
 
     /// A folder with a fixed name among the temporary ones, which must not be another user's.
     fn temporary(usual: &Path) -> Result<Self> {
-        let name: String =
-            usual.to_string_lossy().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        let name: String = usual
+            .to_string_lossy()
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+            .collect();
         let folder = std::env::temp_dir().join(format!("flag{name}"));
         if let Err(error) = fs::DirBuilder::new().mode(0o711).create(&folder) {
             let found = fs::symlink_metadata(&folder).with_context(|| format!("create {}", folder.display()));
@@ -121,7 +129,8 @@ impl Home {
 }
 
 fn everyone_may_enter(folder: &Path) -> bool {
-    let open = |folder: &Path| fs::metadata(folder).is_ok_and(|found| found.permissions().mode() & 0o001 != 0);
+    let open =
+        |folder: &Path| fs::metadata(folder).is_ok_and(|found| found.permissions().mode() & 0o001 != 0);
     folder.ancestors().all(open)
 }
 

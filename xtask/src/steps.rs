@@ -1,6 +1,7 @@
 //! The numbered lines that tell how far a run has come.
 
 use std::{
+    path::Path,
     process::Command,
     time::{Duration, Instant},
 };
@@ -37,7 +38,8 @@ impl Steps {
 
 /// Runs a program with its output streamed through; fails if it does.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
-    let name = command.get_program().to_string_lossy().into_owned();
+    let program = Path::new(command.get_program());
+    let name = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned();
     let status = command.status().with_context(|| format!("cannot start {name}"))?;
     if !status.success() {
         let arguments: Vec<_> = command.get_args().map(|argument| argument.to_string_lossy()).collect();

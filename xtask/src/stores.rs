@@ -1,15 +1,16 @@
 //! Where the tests get PostgreSQL and Redis from: given, on this machine, installed, or in containers.
 
 use anyhow::{Result, bail};
-use flag_testkit::services::{Postgres, Redis};
+use flag_testkit::services::{Postgres, Redis, ServiceError};
 
 use crate::{
-    compose,
+    compose::{self, Containers},
     install::{self, Program},
     repository::Repository,
 };
 
-const ADVICE: &str = "Neither the programs, nor a package manager that may install them, nor Docker is at hand.
+const ADVICE: &str =
+    "Neither the programs, nor a package manager that may install them, nor Docker is at hand.
 Do one of these, and run the command again:
   - install PostgreSQL (14 or later) and Redis (7 or later, or Valkey);
   - set FLAG_POSTGRES_BIN and FLAG_REDIS_BIN to the folders that hold their programs;
@@ -25,6 +26,17 @@ enum Store<P> {
 }
 
 impl<P> Store<P> {
+    fn new(
+        given: Option<String>,
+        contained: Option<&str>,
+        start: impl FnOnce() -> Result<Self, ServiceError>,
+    ) -> Result<Self> {
+        match given.or(contained.map(str::to_owned)) {
+            Some(url) => Ok(Self::Foreign(url)),
+            None => Ok(start()?),
+        }
+    }
+
     fn url(&self) -> &str {
         match self {
             Self::Foreign(url) | Self::Private(_, url) => url,
@@ -50,20 +62,16 @@ impl Stores {
             wanted.push(Program::Redis);
         }
         let contained = obtain(repository, &wanted)?;
-        let postgres = match given_postgres.or_else(|| contained.then(|| compose::DATABASE_URL.to_owned())) {
-            Some(url) => Store::Foreign(url),
-            None => Postgres::start().map(|server| {
-                let url = server.url();
-                Store::Private(server, url)
-            })?,
-        };
-        let redis = match given_redis.or_else(|| contained.then(|| compose::REDIS_URL.to_owned())) {
-            Some(url) => Store::Foreign(url),
-            None => Redis::start().map(|server| {
-                let url = server.url();
-                Store::Private(server, url)
-            })?,
-        };
+        let postgres = Store::new(given_postgres, contained.map(|urls| urls.postgres), || {
+            let server = Postgres::start()?;
+            let url = server.url();
+            Ok(Store::Private(server, url))
+        })?;
+        let redis = Store::new(given_redis, contained.map(|urls| urls.redis), || {
+            let server = Redis::start()?;
+            let url = server.url();
+            Ok(Store::Private(server, url))
+        })?;
         eprintln!("      PostgreSQL: {}", describe(&postgres));
         eprintln!("      Redis: {}", describe(&redis));
         Ok(Self { postgres, redis })
@@ -83,23 +91,25 @@ impl Stores {
     }
 }
 
-/// Makes the programs available, by installation if need be. Returns whether containers had to take their place.
-pub(crate) fn obtain(repository: &Repository, wanted: &[Program]) -> Result<bool> {
+/// Makes the programs available, by installation if need be. Returns the containers that had to take their place.
+pub(crate) fn obtain(repository: &Repository, wanted: &[Program]) -> Result<Option<Containers>> {
     let missing: Vec<Program> = wanted.iter().copied().filter(|program| !program.is_here()).collect();
     if missing.is_empty() {
-        return Ok(false);
+        return Ok(None);
     }
     if let Err(error) = install::install(&missing) {
         eprintln!("      cannot install: {error:#}");
     }
     if missing.iter().all(|program| program.is_here()) {
-        return Ok(false);
+        return Ok(None);
     }
-    if let Err(error) = compose::up(repository) {
-        eprintln!("      cannot use containers: {error:#}");
-        bail!("PostgreSQL or Redis is missing\n{ADVICE}");
+    match compose::up(repository) {
+        Ok(containers) => Ok(Some(containers)),
+        Err(error) => {
+            eprintln!("      cannot use containers: {error:#}");
+            bail!("PostgreSQL or Redis is missing\n{ADVICE}")
+        }
     }
-    Ok(true)
 }
 
 fn given(variable: &str) -> Option<String> {

@@ -19,13 +19,6 @@ pub(crate) enum Extent {
     Long,
 }
 
-impl Extent {
-    #[expect(clippy::fn_params_excessive_bools, reason = "a command line flag is a bool; it ends here")]
-    pub(crate) fn from_flag(long: bool) -> Self {
-        if long { Self::Long } else { Self::Usual }
-    }
-}
-
 pub(crate) fn run(repository: &Repository, extent: Extent) -> Result<ExitCode> {
     let mut steps = Steps::new(6);
     steps.step("formatting", || run_program(&mut repository.cargo(&["fmt", "--all", "--check"])))?;

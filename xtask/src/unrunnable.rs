@@ -35,9 +35,10 @@ struct Search<'a> {
 
 impl<'ast> Visit<'ast> for Search<'_> {
     fn visit_item_fn(&mut self, function: &'ast syn::ItemFn) {
-        let is_test = function.attrs.iter().any(|attribute| {
-            attribute.path().segments.last().is_some_and(|segment| segment.ident == "test")
-        });
+        let is_test = function
+            .attrs
+            .iter()
+            .any(|attribute| attribute.path().segments.last().is_some_and(|segment| segment.ident == "test"));
         let mut asks = Asks(false);
         asks.visit_block(&function.block);
         if is_test && asks.0 {

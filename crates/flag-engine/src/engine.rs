@@ -107,7 +107,7 @@ impl Engine {
     /// How the engine is doing.
     #[must_use]
     pub fn status(&self) -> Status {
-        let Shared { cell, vitals, feed, .. } = &*self.shared;
+        let Shared { cell, vitals, source, feed, .. } = &*self.shared;
         let snapshot = cell.load();
         let (store, confirmed) = vitals.store();
         Status {
@@ -115,6 +115,7 @@ impl Engine {
             flags: snapshot.as_ref().map_or(0, |snapshot| snapshot.len()),
             confirmed,
             store,
+            cache: source.cache(),
             feed: (feed.name(), feed.is_up()),
             batches: vitals.batches.load(Ordering::Relaxed),
             changes: vitals.changes.load(Ordering::Relaxed),
@@ -182,7 +183,7 @@ impl Shared {
                 self.source.offer(&self.environment, next);
             }
             Published::Refused => {
-                tracing::debug!(%epoch, revision, "a loaded snapshot is not newer than the live one")
+                tracing::debug!(%epoch, revision, "a loaded snapshot is not newer than the live one");
             }
         }
     }

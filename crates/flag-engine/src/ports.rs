@@ -34,6 +34,11 @@ pub trait FlagSource: Send + Sync + 'static {
     fn offer(&self, environment: &EnvironmentName, snapshot: &Arc<Snapshot>) {
         let _ = (environment, snapshot);
     }
+
+    /// The name of the cache that stands between this source and the store, if there is one, and whether it answers.
+    fn cache(&self) -> Option<(&'static str, bool)> {
+        None
+    }
 }
 
 /// What a source has.

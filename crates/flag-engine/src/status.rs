@@ -20,6 +20,8 @@ pub struct Status {
     pub confirmed: Option<Duration>,
     /// What the store said last.
     pub store: StoreStatus,
+    /// The cache's name, if there is one, and whether it answers.
+    pub cache: Option<(&'static str, bool)>,
     /// The feed's name, and whether hints are expected to arrive.
     pub feed: (&'static str, bool),
     /// How many batches were committed since the start.

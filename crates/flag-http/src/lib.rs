@@ -1,1 +1,22 @@
-//! The REST interface of the feature flag engine.
+//! The REST interface: requests become changes and questions, answers become JSON, and every failure a problem document.
+//!
+//! A request passes [`middleware`] (request id and log, problems, access), is read by [`input`] into words of the core, and
+//! answered by one function in [`routes`]. This crate knows neither a database nor a cache: it speaks to the engine.
+
+mod access;
+mod answer;
+mod conditional;
+mod input;
+mod middleware;
+mod node;
+mod openapi;
+mod problem;
+mod routes;
+mod server;
+mod telemetry;
+
+pub use access::{Access, AdminToken, InvalidToken};
+pub use node::Node;
+pub use openapi::document as openapi;
+pub use server::{Limits, serve};
+pub use telemetry::Telemetry;

@@ -1,1 +1,16 @@
-//! The feature flag engine's store on embedded SQLite.
+//! The feature flag engine's store on embedded SQLite: one file, for a node that stands alone and for processes on one
+//! machine that share it.
+//!
+//! SQLite blocks, so it has two threads of its own: one writes, one reads. The async side hands them jobs and waits for
+//! the answers.
+
+mod error;
+mod migrations;
+mod read;
+mod store;
+mod worker;
+mod write;
+
+pub use error::OpenError;
+pub use migrations::Migrated;
+pub use store::SqliteStore;

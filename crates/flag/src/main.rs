@@ -1,2 +1,45 @@
-//! The binary.
-fn main() {}
+//! The feature flag engine as a program: `flag serve` runs the server, `flag migrate` prepares a database.
+
+mod compose;
+mod config;
+mod database;
+mod log;
+mod migrate;
+mod serve;
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Parser;
+
+use crate::config::{Cli, Command};
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // One line with every cause: whoever starts a server wants to know what to mend, not where it happened.
+            eprintln!("flag: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> anyhow::Result<()> {
+    // Before anything else runs: arguments have their defaults in the environment, and `.env` adds to it.
+    match dotenvy::dotenv() {
+        Err(error) if !error.not_found() => return Err(error).context("`.env` cannot be read"),
+        Ok(_) | Err(_) => {}
+    }
+    let Cli { command, settings } = Cli::parse();
+    log::start(&settings.log)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("flag-engine")
+        .build()
+        .context("the runtime cannot start")?;
+    match command.unwrap_or(Command::Serve) {
+        Command::Serve => runtime.block_on(serve::run(settings)),
+        Command::Migrate => runtime.block_on(migrate::run(settings)),
+    }
+}

@@ -36,7 +36,8 @@ pub(super) fn remove_abandoned(server: &str) -> Result<(), ServiceError> {
     let limit = seconds_now().saturating_sub(ABANDONED.as_secs());
     for name in query(server, "SELECT datname FROM pg_database")? {
         if created(&name).is_some_and(|created| created < limit) {
-            query(server, &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quoted(&name)))?;
+            // Another process may be at the same work, and be first.
+            let _ = query(server, &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quoted(&name)));
         }
     }
     Ok(())

@@ -53,6 +53,13 @@ impl Directory {
             .map_err(ServiceError::io(format!("write {}", self.pid_file().display())))
     }
 
+    /// Notes which processes are frozen, or once were, for the watchdog.
+    pub(super) fn record_frozen(&self, pids: &[u32]) -> Result<(), ServiceError> {
+        let file = self.0.join("frozen");
+        let list: Vec<String> = pids.iter().map(u32::to_string).collect();
+        fs::write(&file, list.join(" ")).map_err(ServiceError::io(format!("write {}", file.display())))
+    }
+
     pub(super) fn forget_pid(&self) {
         // An absent file is what is wanted.
         let _ = fs::remove_file(self.pid_file());

@@ -30,12 +30,17 @@ pub(super) trait Recipe {
     const NAME: &'static str;
     /// The signal that asks for an orderly end without waiting for clients.
     const STOP: Signal;
+    /// The signal that asks for the quickest end after which nothing remains.
+    const HALT: Signal;
 
     /// The server in the foreground, without its standard streams.
     fn command(&self) -> Command;
 
     /// Whether the server with this process number accepts clients.
     fn is_ready(&self, pid: u32) -> bool;
+
+    /// Gives back what the operating system keeps for a server that was killed.
+    fn bury(&self) {}
 
     fn directory(&self) -> &Directory;
 
@@ -44,7 +49,7 @@ pub(super) trait Recipe {
 
 /// A server in a temporary directory; dropped, it is gone and so is the directory.
 #[derive(Debug)]
-pub(super) struct Instance<R> {
+pub(super) struct Instance<R: Recipe> {
     pub(super) recipe: R,
     child: Option<Child>,
     // In this order: the watchdog must not act before the directory is gone.
@@ -55,7 +60,7 @@ pub(super) struct Instance<R> {
 impl<R: Recipe> Instance<R> {
     /// Takes over the directory; the server is not started yet.
     pub(super) fn new(recipe: R, temporary: TempDir) -> Result<Self, ServiceError> {
-        let watchdog = Watchdog::over(temporary.path())?;
+        let watchdog = Watchdog::over(temporary.path(), R::HALT)?;
         Ok(Self { recipe, child: None, _temporary: temporary, _watchdog: watchdog })
     }
 
@@ -83,6 +88,9 @@ impl<R: Recipe> Instance<R> {
 
     /// Ends the server and all its processes at once, as a power cut would, and waits until its port is free.
     pub(super) fn kill(&mut self) -> Result<(), ServiceError> {
+        if self.child.is_none() {
+            return Ok(());
+        }
         // Frozen first: a server that runs on could start another process between the look and the kill.
         let processes = self.freeze()?;
         for &pid in &processes {
@@ -92,6 +100,7 @@ impl<R: Recipe> Instance<R> {
             child.wait().map_err(ServiceError::io(format!("wait for {}", R::NAME)))?;
         }
         wait_until(STOP_LIMIT, || !processes.iter().any(|&pid| is_alive(pid)));
+        self.recipe.bury();
         self.ended()
     }
 
@@ -103,6 +112,7 @@ impl<R: Recipe> Instance<R> {
         thread::sleep(STOP_SIGNAL_DELAY);
         let mut processes = children(pid);
         processes.push(pid);
+        self.recipe.directory().record_frozen(&processes)?;
         for &pid in &processes {
             signal(pid, Signal::STOP)?;
         }
@@ -133,15 +143,14 @@ impl<R: Recipe> Instance<R> {
     }
 }
 
-impl<R> Drop for Instance<R> {
+impl<R: Recipe> Drop for Instance<R> {
     fn drop(&mut self) {
         // Failures stay silent: the watchdog comes after.
         let Some(mut child) = self.child.take() else { return };
         for pid in children(child.id()).into_iter().chain([child.id()]) {
             let _ = signal(pid, Signal::CONT);
         }
-        // Ends PostgreSQL without a checkpoint but with its shared memory given back, which a kill does not do.
-        let _ = signal(child.id(), Signal::QUIT);
+        let _ = signal(child.id(), R::HALT);
         if !wait_until(DROP_LIMIT, || matches!(child.try_wait(), Ok(Some(_)))) {
             let _ = child.kill();
             let _ = child.wait();

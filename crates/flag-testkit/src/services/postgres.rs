@@ -3,7 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
 use rustix::process::Signal;
@@ -41,8 +41,8 @@ impl Postgres {
             .tempdir()
             .map_err(ServiceError::io("create a temporary directory"))?;
         let recipe = PostgresRecipe::new(programs, temporary.path(), free_port()?)?;
-        recipe.initialise()?;
         let mut instance = Instance::new(recipe, temporary)?;
+        instance.recipe.initialise()?;
         start_somewhere(&mut instance, |recipe, port| recipe.port = port)?;
         Ok(Self(instance))
     }
@@ -152,13 +152,20 @@ impl PostgresRecipe {
         if let Some(account) = self.account {
             account.own(self.directory.path())?;
         }
-        let output = self
+        let child = self
             .program("initdb")
             .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-locale"])
             // Only the creation is unsafe against a power cut; the server itself syncs.
             .arg("--no-sync")
-            .output()
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
             .map_err(ServiceError::io("start initdb"))?;
+        // For the watchdog, as long as there is no server.
+        self.directory.record_pid(child.id())?;
+        let output = child.wait_with_output().map_err(ServiceError::io("wait for initdb"))?;
+        self.directory.forget_pid();
         if output.status.success() {
             return Ok(());
         }
@@ -169,6 +176,12 @@ impl PostgresRecipe {
 
     pub(super) fn url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// A line of the server's lock file, counted from 0.
+    fn lock_line(&self, number: usize) -> Option<String> {
+        let lock = fs::read_to_string(self.directory.data().join("postmaster.pid")).ok()?;
+        lock.lines().nth(number).map(|line| line.trim().to_owned())
     }
 
     /// One of the programs, under the right account and with the data directory as its first argument.
@@ -185,6 +198,8 @@ impl PostgresRecipe {
 impl Recipe for PostgresRecipe {
     const NAME: &'static str = "PostgreSQL";
     const STOP: Signal = Signal::INT;
+    /// Without a checkpoint, but with the shared memory given back, which a kill does not do.
+    const HALT: Signal = Signal::QUIT;
 
     fn command(&self) -> Command {
         let mut command = self.program("postgres");
@@ -208,12 +223,19 @@ impl Recipe for PostgresRecipe {
     /// The server keeps its state in the eighth line of its lock file, and its process number in the first. A crash
     /// leaves the file behind, so the process must also be one that was started on this data.
     fn is_ready(&self, pid: u32) -> bool {
-        let data = self.directory.data();
-        let lock = fs::read_to_string(data.join("postmaster.pid")).unwrap_or_default();
-        let mut lines = lock.lines().map(str::trim);
-        lines.next() == Some(pid.to_string().as_str())
-            && lines.nth(6) == Some("ready")
-            && command_line(pid).contains(&*data.to_string_lossy())
+        self.lock_line(0).is_some_and(|owner| owner == pid.to_string())
+            && self.lock_line(7).is_some_and(|state| state == "ready")
+            && command_line(pid).contains(&*self.directory.data().to_string_lossy())
+    }
+
+    /// A segment of shared memory tells the next server on this data whether the last one is really gone. It stays
+    /// after a kill, and the kernel has room for a few thousand only. Key and number are in the seventh line.
+    fn bury(&self) {
+        let line = self.lock_line(6).unwrap_or_default();
+        if let Some(segment) = line.split_whitespace().nth(1) {
+            // Where `ipcrm` is missing the segment stays, which is harmless for long.
+            let _ = Command::new("ipcrm").args(["-m", segment]).stderr(Stdio::null()).status();
+        }
     }
 
     fn directory(&self) -> &Directory {

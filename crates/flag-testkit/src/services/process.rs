@@ -95,7 +95,9 @@ mod tests {
         let mut child = Command::new("sleep").arg("60").spawn().unwrap();
         let pid = child.id();
         assert!(children(std::process::id()).contains(&pid));
-        assert!(is_alive(pid) && command_line(pid).contains("60"));
+        assert!(is_alive(pid));
+        // The kernel shows the arguments a moment after the start.
+        assert!(wait_until(Duration::from_secs(5), || command_line(pid).contains("60")));
         signal(pid, Signal::KILL).unwrap();
         assert!(wait_until(Duration::from_secs(5), || !is_alive(pid)), "a zombie is not alive");
         child.wait().unwrap();

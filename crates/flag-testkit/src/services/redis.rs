@@ -141,6 +141,7 @@ impl RedisRecipe {
 impl Recipe for RedisRecipe {
     const NAME: &'static str = "Redis";
     const STOP: Signal = Signal::TERM;
+    const HALT: Signal = Signal::TERM;
 
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);

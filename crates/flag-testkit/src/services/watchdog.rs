@@ -6,15 +6,19 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use rustix::process::Signal;
+
 use super::ServiceError;
 
 /// Waits for the end of its standard input, that is for the end of the process that holds the other end of the
-/// pipe, however it ends; then ends the server whose number is in the directory, and removes the directory.
+/// pipe, however it ends; then halts the server whose number is in the directory, and removes the directory.
+/// Frozen processes are thawed before, or they would never notice. Its arguments are the directory and the number of
+/// the signal.
 const SCRIPT: &str = r#"
 cat >/dev/null
 if pid=$(cat "$1/pid" 2>/dev/null); then
-    kill -CONT "$pid"
-    kill -QUIT "$pid"
+    kill -CONT "$pid" $(cat "$1/frozen" 2>/dev/null)
+    kill "-$2" "$pid"
     turns=0
     while kill -0 "$pid" && [ "$turns" -lt 100 ]; do
         sleep 0.1
@@ -30,10 +34,11 @@ rm -rf "$1"
 pub(super) struct Watchdog(Child);
 
 impl Watchdog {
-    pub(super) fn over(directory: &Path) -> Result<Self, ServiceError> {
+    pub(super) fn over(directory: &Path, halt: Signal) -> Result<Self, ServiceError> {
         Command::new("sh")
             .args(["-c", SCRIPT, "watchdog"])
             .arg(directory)
+            .arg(halt.as_raw().to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -63,7 +68,7 @@ mod tests {
         let temporary = tempfile::tempdir().unwrap();
         let mut server = Command::new("sleep").arg("60").spawn().unwrap();
         std::fs::write(temporary.path().join("pid"), server.id().to_string()).unwrap();
-        let watchdog = Watchdog::over(temporary.path()).unwrap();
+        let watchdog = Watchdog::over(temporary.path(), Signal::TERM).unwrap();
         assert!(server.try_wait().unwrap().is_none(), "nothing happens while the owner lives");
 
         let reaper = std::thread::spawn(move || server.wait().unwrap());

@@ -1,0 +1,15 @@
+//! The promises of `flag-engine`, kept over a store in memory. Where time matters it stands still, and passes only when
+//! everybody waits for it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails should stop at the line that failed"
+)]
+
+mod failing;
+mod law;
+mod nodes;
+mod restored;
+mod steps;
+mod writes;

@@ -1,0 +1,128 @@
+//! Bodies: JSON of a bounded size and depth, read in bounded time.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
+use actix_web::web::{Bytes, Payload};
+use actix_web::{FromRequest, HttpRequest, dev};
+use garde::{Report, Validate};
+
+use super::members::Members;
+use crate::problem::{Code, Problem};
+
+/// How long the whole body may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How deep JSON may be nested.
+const DEEPEST: usize = 64;
+
+/// What a body can be read into.
+pub(crate) trait Shape: Validate<Context = ()> {
+    /// The largest body, in bytes.
+    const LIMIT: usize = 1024 * 1024;
+
+    /// Takes every member that the shape knows.
+    fn take(members: &mut Members<'_>) -> Self;
+}
+
+/// A body that was read and found valid.
+pub(crate) struct Body<T>(pub(crate) T);
+
+impl<T: Shape + 'static> FromRequest for Body<T> {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
+        let headers = check_headers(request.headers(), T::LIMIT);
+        let payload = Payload::from_request(request, payload);
+        Box::pin(async move {
+            headers?;
+            let payload = payload.await.map_err(|_| cut_short())?;
+            let bytes = receive(payload, T::LIMIT).await?;
+            parse(&bytes).map(Self)
+        })
+    }
+}
+
+fn check_headers(headers: &HeaderMap, limit: usize) -> Result<(), Problem> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let media_type = text(CONTENT_TYPE).unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    if !media_type.eq_ignore_ascii_case("application/json") {
+        return Err(Problem::new(Code::UnsupportedMediaType, "send the body with `Content-Type: application/json`"));
+    }
+    if text(CONTENT_ENCODING).is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
+        return Err(Problem::new(Code::UnsupportedMediaType, "send the body without a `Content-Encoding`"));
+    }
+    match text(CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok()) {
+        Some(length) if length > limit as u64 => Err(too_large(limit)),
+        _ => Ok(()),
+    }
+}
+
+async fn receive(payload: Payload, limit: usize) -> Result<Bytes, Problem> {
+    match tokio::time::timeout(PATIENCE, payload.to_bytes_limited(limit)).await {
+        Err(_) => Err(Problem::new(Code::RequestTimeout, format!("no whole body within {} s", PATIENCE.as_secs()))),
+        Ok(Err(_)) => Err(too_large(limit)),
+        Ok(Ok(Err(_))) => Err(cut_short()),
+        Ok(Ok(Ok(bytes))) => Ok(bytes),
+    }
+}
+
+fn too_large(limit: usize) -> Problem {
+    Problem::new(Code::BodyTooLarge, format!("the body may have at most {limit} bytes"))
+}
+
+fn cut_short() -> Problem {
+    Problem::new(Code::BadRequest, "the body broke off")
+}
+
+fn parse<T: Shape>(bytes: &[u8]) -> Result<T, Problem> {
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let at = error.valid_up_to();
+        Problem::new(Code::MalformedJson, format!("the body is not UTF-8: byte {at} does not belong"))
+    })?;
+    if is_too_deep(text) {
+        return Err(Problem::new(Code::InvalidInput, format!("the body is nested more than {DEEPEST} deep")));
+    }
+    let mut members = Members::of_object(text)?;
+    let shape = T::take(&mut members);
+    members.finish(shape.validate().err().unwrap_or_else(Report::new))?;
+    Ok(shape)
+}
+
+/// Counts brackets outside strings, before any parser recurses on them.
+fn is_too_deep(text: &str) -> bool {
+    let (mut depth, mut in_string, mut escaped) = (0usize, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => {
+                depth += 1;
+                if depth > DEEPEST {
+                    return true;
+                }
+            }
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn depth_is_counted_outside_strings_only() {
+        let nested = |depth| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(!is_too_deep(&nested(64)));
+        assert!(is_too_deep(&nested(65)));
+        assert!(!is_too_deep(&format!("{:?}", "[".repeat(100))));
+        assert!(!is_too_deep(&"[]".repeat(100)));
+        assert!(is_too_deep(&format!(r#"["\"",{}"#, "[".repeat(64))));
+    }
+}

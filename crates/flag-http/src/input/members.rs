@@ -1,0 +1,212 @@
+//! The members of a body or the parameters of a query: each is taken by name, and what is wrong is kept until all are taken.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use garde::error::Path;
+use garde::{Report, Validate};
+use serde::Deserialize;
+use serde::de::{MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::value::Read;
+use crate::problem::{Code, Fault, Place, Problem};
+
+/// What was sent, by name.
+pub(crate) struct Members<'a> {
+    place: Place,
+    left: Vec<(Cow<'a, str>, Value<'a>)>,
+    repeated: Vec<String>,
+}
+
+enum Value<'a> {
+    Json(&'a str),
+    Text(Cow<'a, str>),
+}
+
+impl<'a> Members<'a> {
+    /// The members of a JSON object.
+    pub(crate) fn of_object(text: &'a str) -> Result<Self, Problem> {
+        if !text.trim_start().starts_with('{') {
+            // Broken JSON that is no object either is called broken.
+            serde_json::from_str::<serde::de::IgnoredAny>(text).map_err(|error| malformed(&error))?;
+            return Err(Problem::new(Code::InvalidInput, "the body must be a JSON object"));
+        }
+        let object: Object<'a> = serde_json::from_str(text).map_err(|error| malformed(&error))?;
+        let members = object.0.into_iter().map(|(name, raw)| (name, Value::Json(raw.get())));
+        Ok(Self::new(Place::Body, members))
+    }
+
+    /// The parameters of a query.
+    pub(crate) fn of_query(pairs: Vec<(String, String)>) -> Self {
+        let members = pairs.into_iter().map(|(name, text)| (Cow::Owned(name), Value::Text(Cow::Owned(text))));
+        Self::new(Place::Query, members)
+    }
+
+    fn new(place: Place, members: impl Iterator<Item = (Cow<'a, str>, Value<'a>)>) -> Self {
+        let mut left: Vec<(Cow<'a, str>, Value<'a>)> = Vec::new();
+        let mut repeated = Vec::new();
+        for (name, value) in members {
+            if left.iter().any(|(known, _)| *known == name) {
+                repeated.push(name.into_owned());
+            } else {
+                left.push((name, value));
+            }
+        }
+        Self { place, left, repeated }
+    }
+
+    /// Takes a member that must be there.
+    pub(crate) fn required<T: Read>(&mut self, name: &str) -> Required<T> {
+        Required(match self.take(name) {
+            None => Err("is required".to_owned()),
+            Some(value) => value.read(),
+        })
+    }
+
+    /// Takes a member that may be missing or `null`.
+    pub(crate) fn optional<T: Read>(&mut self, name: &str) -> Optional<T> {
+        Optional(match self.take(name) {
+            None | Some(Value::Json("null")) => Ok(None),
+            Some(value) => value.read().map(Some),
+        })
+    }
+
+    /// Takes a member that must be there, but may be `null`.
+    pub(crate) fn nullable<T: Read>(&mut self, name: &str) -> Required<Option<T>> {
+        Required(match self.take(name) {
+            None => Err("is required".to_owned()),
+            Some(Value::Json("null")) => Ok(None),
+            Some(value) => value.read().map(Some),
+        })
+    }
+
+    fn take(&mut self, name: &str) -> Option<Value<'a>> {
+        let at = self.left.iter().position(|(known, _)| known == name)?;
+        Some(self.left.swap_remove(at).1)
+    }
+
+    /// Every fault: those that `report` found in what was taken, then what was sent twice, then what nobody took.
+    pub(crate) fn finish(self, report: Report) -> Result<(), Problem> {
+        let place = self.place;
+        let found = report.into_inner().into_iter().map(|(path, error)| (camel(&path), error.to_string()));
+        let repeated = self.repeated.into_iter().map(|name| (name, "is given more than once".to_owned()));
+        let unknown = self.left.into_iter().map(|(name, _)| (name.into_owned(), "is unknown".to_owned()));
+        let faults: Vec<Fault> = found
+            .chain(repeated)
+            .chain(unknown)
+            .map(|(field, message)| Fault { place, field: shorten(field), message })
+            .take(Self::MOST_FAULTS)
+            .collect();
+        if faults.is_empty() { Ok(()) } else { Err(Problem::invalid(faults)) }
+    }
+
+    /// Nobody reads more, and a body of 60,000 unknown members should not be answered at length.
+    const MOST_FAULTS: usize = 32;
+}
+
+impl Value<'_> {
+    fn read<T: Read>(&self) -> Result<T, String> {
+        match self {
+            Self::Json(raw) => T::json(raw),
+            Self::Text(text) => T::text(text),
+        }
+    }
+}
+
+/// A member that must be there, or what is wrong with it.
+pub(crate) struct Required<T>(Result<T, String>);
+
+/// A member that may be missing, or what is wrong with it.
+pub(crate) struct Optional<T>(Result<Option<T>, String>);
+
+impl<T> Required<T> {
+    /// The value. After validation there always is one.
+    pub(crate) fn get(self) -> Result<T, Problem> {
+        self.0.map_err(|fault| Problem::new(Code::InvalidInput, fault))
+    }
+}
+
+impl<T> Optional<T> {
+    /// The value, if it was sent.
+    pub(crate) fn get(self) -> Option<T> {
+        self.0.ok().flatten()
+    }
+}
+
+impl<T> Validate for Required<T> {
+    type Context = ();
+
+    fn validate_into(&self, (): &(), parent: &mut dyn FnMut() -> Path, report: &mut Report) {
+        if let Err(fault) = &self.0 {
+            report.append(parent(), garde::Error::new(fault));
+        }
+    }
+}
+
+impl<T> Validate for Optional<T> {
+    type Context = ();
+
+    fn validate_into(&self, (): &(), parent: &mut dyn FnMut() -> Path, report: &mut Report) {
+        if let Err(fault) = &self.0 {
+            report.append(parent(), garde::Error::new(fault));
+        }
+    }
+}
+
+/// The name of a member as it is sent: `rollout_pct` is `rolloutPct`.
+fn camel(path: &Path) -> String {
+    let mut upper = false;
+    path.to_string().chars().fold(String::new(), |mut name, c| {
+        match (c, std::mem::take(&mut upper)) {
+            ('_', _) => upper = true,
+            (c, true) => name.push(c.to_ascii_uppercase()),
+            (c, false) => name.push(c),
+        }
+        name
+    })
+}
+
+/// Names that nobody chose are not repeated at any length.
+fn shorten(name: String) -> String {
+    match name.char_indices().nth(64) {
+        None => name,
+        Some((end, _)) => format!("{}…", name.get(..end).unwrap_or_default()),
+    }
+}
+
+fn malformed(error: &serde_json::Error) -> Problem {
+    let text = error.to_string();
+    Problem::new(Code::MalformedJson, format!("the body is not valid JSON: {text}"))
+}
+
+/// The members of an object in their order, repeated ones included.
+struct Object<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Collect;
+
+        impl<'de> Visitor<'de> for Collect {
+            type Value = Object<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some(name) = map.next_key::<Name<'de>>()? {
+                    members.push((name.0, map.next_value()?));
+                }
+                Ok(Object(members))
+            }
+        }
+
+        deserializer.deserialize_map(Collect)
+    }
+}
+
+/// A member's name, borrowed where it holds no escape sequence.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);

@@ -1,0 +1,33 @@
+//! Names in paths.
+
+use std::future::{Ready, ready};
+
+use actix_web::{FromRequest, HttpRequest, dev};
+use flag_core::{FlagKey, SubjectId};
+use percent_encoding::percent_decode_str;
+
+use crate::problem::{Code, Place, Problem};
+
+/// The flag that a path names.
+pub(crate) struct FlagPath(pub(crate) FlagKey);
+
+impl FromRequest for FlagPath {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+        let key = request.match_info().get("key").and_then(|text| text.parse().ok()).map(Self);
+        // A name that no flag can have is not invalid input: there just is no such flag.
+        ready(key.ok_or_else(|| Problem::new(Code::FlagNotFound, "no flag can have the key that the path names")))
+    }
+}
+
+/// The subject that is the last segment of the path. It is decoded here, from the bytes that were sent, because an id may
+/// hold anything: slashes, percent signs, emoji.
+pub(crate) fn subject_in_path(request: &HttpRequest, field: &str) -> Result<SubjectId, Problem> {
+    let segment = request.uri().path().rsplit('/').next().unwrap_or_default();
+    let text = percent_decode_str(segment)
+        .decode_utf8()
+        .map_err(|_| Problem::fault(Place::Path, field, "must be percent-encoded UTF-8"))?;
+    SubjectId::parse(&text).map_err(|invalid| Problem::fault(Place::Path, field, invalid))
+}

@@ -1,0 +1,36 @@
+//! Queries: the parameters of lists.
+
+use std::future::{Ready, ready};
+
+use actix_web::{FromRequest, HttpRequest, dev, web};
+use garde::{Report, Validate};
+
+use super::members::Members;
+use crate::problem::{Code, Problem};
+
+/// What a query can be read into.
+pub(crate) trait Search: Validate<Context = ()> {
+    /// Takes every parameter that the search knows.
+    fn take(members: &mut Members<'_>) -> Self;
+}
+
+/// A query that was read and found valid.
+pub(crate) struct Query<T>(pub(crate) T);
+
+impl<T: Search> FromRequest for Query<T> {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+        ready(parse(request.query_string()).map(Self))
+    }
+}
+
+fn parse<T: Search>(text: &str) -> Result<T, Problem> {
+    let pairs = web::Query::<Vec<(String, String)>>::from_query(text)
+        .map_err(|_| Problem::new(Code::BadRequest, "the query cannot be read"))?;
+    let mut members = Members::of_query(pairs.into_inner());
+    let search = T::take(&mut members);
+    members.finish(search.validate().err().unwrap_or_else(Report::new))?;
+    Ok(search)
+}

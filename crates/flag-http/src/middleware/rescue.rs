@@ -1,0 +1,88 @@
+//! Makes every failure a problem document: routes that nobody mounted, methods that a route does not know, what the framework
+//! refuses by itself, and panics.
+
+use std::panic::AssertUnwindSafe;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ALLOW, CONTENT_TYPE};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpResponse, ResponseError};
+use futures_util::FutureExt;
+
+use crate::problem::{Code, Problem};
+
+pub(crate) async fn check(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    // The snapshot is immutable and the engine's tasks are elsewhere: a handler that panicked leaves nothing half done.
+    let outcome = AssertUnwindSafe(next.call(request)).catch_unwind().await;
+    // The panic hook has written down what happened and where.
+    let outcome = outcome.unwrap_or_else(|_| Err(Problem::new(Code::Internal, "an unexpected failure").into()));
+    match outcome {
+        Ok(response) => {
+            let response = response.map_into_boxed_body();
+            Ok(match problem(response.response()) {
+                None => response,
+                Some(problem) => response.into_response(problem.error_response()),
+            })
+        }
+        Err(error) => Err(problem(&error.error_response()).map_or(error, Error::from)),
+    }
+}
+
+/// Marks an answer that is no success and still says all that it has to say, such as that of a health check.
+pub(crate) struct Deliberate;
+
+/// The problem that a failure without a document should have been.
+fn problem(response: &HttpResponse<BoxBody>) -> Option<Problem> {
+    let status = response.status();
+    let is_document = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "application/problem+json");
+    let is_failure = status.is_client_error() || status.is_server_error();
+    if !is_failure || is_document || response.extensions().contains::<Deliberate>() {
+        return None;
+    }
+    Some(match status {
+        StatusCode::NOT_FOUND => Problem::new(Code::RouteNotFound, "see /docs for the routes that there are"),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            let methods = response.headers().get(ALLOW).cloned();
+            let known = methods.as_ref().and_then(|methods| methods.to_str().ok()).unwrap_or_default().to_owned();
+            Problem::new(Code::MethodNotAllowed, format!("the route knows {known}")).allow(methods)
+        }
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(Code::BodyTooLarge, "the body is too large"),
+        status if status.is_client_error() => Problem::new(Code::BadRequest, "the request cannot be understood"),
+        _ => Problem::new(Code::Internal, "an unexpected failure"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::body::to_bytes;
+    use actix_web::dev::Service;
+    use actix_web::middleware::from_fn;
+    use actix_web::test::{TestRequest, init_service};
+    use actix_web::{App, web};
+
+    use super::*;
+
+    async fn fail() -> HttpResponse {
+        panic!("on purpose");
+    }
+
+    #[actix_web::test]
+    async fn a_panic_is_answered_with_a_problem_that_tells_nothing_of_it() {
+        let app = App::new().wrap(from_fn(check)).route("/fails", web::get().to(fail));
+        let app = init_service(app).await;
+        for _ in 0..2 {
+            let failure = app.call(TestRequest::get().uri("/fails").to_request()).await;
+            let response = failure.unwrap_err().error_response();
+            assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+            let body = to_bytes(response.into_body()).await.unwrap();
+            let problem: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(problem["code"], "internal");
+            assert!(!problem.to_string().contains("purpose"));
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! What every request can reach: the engine, the clock, who may come in, and the meters.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use flag_core::{Snapshot, Timestamp};
+use flag_engine::Engine;
+
+use crate::access::Access;
+use crate::problem::{Code, Problem};
+use crate::telemetry::Telemetry;
+
+/// One node of the service.
+pub struct Node {
+    /// The engine that answers.
+    pub engine: Arc<Engine>,
+    /// Who may ask.
+    pub access: Access,
+    /// Where the meters are read.
+    pub telemetry: Telemetry,
+}
+
+impl Node {
+    /// The live snapshot, or the problem that there is none yet.
+    pub(crate) fn snapshot(&self) -> Result<Arc<Snapshot>, Problem> {
+        self.engine.snapshot().ok_or_else(|| {
+            Problem::new(Code::NotReady, "this node has not loaded its flags yet").retry_after(1)
+        })
+    }
+
+    /// The instant that goes into the log.
+    pub(crate) fn now() -> Timestamp {
+        // A clock before 1970 or after the year 292 million is not worth a failed write.
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+}

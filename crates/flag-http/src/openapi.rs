@@ -1,0 +1,141 @@
+//! The OpenAPI document, made from the routes, and the shapes of answers that are written down elsewhere.
+
+use utoipa::openapi::OpenApi as Document;
+use utoipa::{IntoParams, OpenApi, ToSchema};
+
+use crate::problem::ProblemDocument;
+use crate::routes::{changes, evaluate, features, health, overrides, settings};
+
+/// The OpenAPI document of every route.
+#[must_use]
+pub fn document() -> Document {
+    Api::openapi()
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Feature flag engine",
+        description = "Define features, switch them for everybody, for a user, a group, a region or a percentage of \
+            users, and ask what a context gets and why. The routes below `/features` speak of the environment `default`, \
+            and stand below `/environments/default/features` as well. Every answer carries `Flag-Revision`. Every \
+            failure is a problem document with a stable `code`. Writes honour `If-Match` with a flag's `ETag`, and put \
+            the name in `Flag-Author` into the log.",
+    ),
+    paths(
+        features::create, features::list, features::read, features::delete,
+        settings::global, settings::rollout,
+        evaluate::evaluate,
+        overrides::list, overrides::pin_user, overrides::release_user, overrides::pin_group, overrides::release_group,
+        overrides::pin_region, overrides::release_region,
+        changes::list,
+        health::alive, health::ready, health::metrics,
+    ),
+    components(schemas(ProblemDocument)),
+)]
+struct Api;
+
+/// Which page of a list.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only its description is used")]
+pub(crate) struct PageQuery {
+    /// How many items at most: 1 to 500.
+    #[param(minimum = 1, maximum = 500, default = 100)]
+    limit: Option<u16>,
+    /// The `nextCursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// A flag.
+#[derive(ToSchema)]
+#[schema(as = Flag, rename_all = "camelCase")]
+#[expect(dead_code, reason = "only its description is used")]
+pub(crate) struct FlagSchema {
+    /// The flag's name.
+    #[schema(example = "new_dashboard")]
+    key: String,
+    /// What it is for.
+    description: Option<String>,
+    /// The global state.
+    enabled: bool,
+    /// The rollout, 0 to 100 with at most three decimals; `null` if there is none.
+    rollout_pct: Option<f64>,
+    /// What its buckets are drawn with.
+    #[schema(example = "new_dashboard")]
+    salt: String,
+    /// The revision of its last change.
+    revision: u64,
+    /// When it was created.
+    #[schema(example = "2026-01-31T12:00:00.000Z")]
+    created_at: String,
+    /// When it was last changed.
+    #[schema(example = "2026-01-31T12:00:00.000Z")]
+    updated_at: String,
+}
+
+/// A page of flags.
+#[derive(ToSchema)]
+#[schema(as = FeaturePage, rename_all = "camelCase")]
+#[expect(dead_code, reason = "only its description is used")]
+pub(crate) struct FeaturePageSchema {
+    features: Vec<FlagSchema>,
+    next_cursor: Option<String>,
+    /// How many flags match in all.
+    total: usize,
+}
+
+/// A page of overrides.
+#[derive(ToSchema)]
+#[schema(as = OverridePage, rename_all = "camelCase")]
+#[expect(dead_code, reason = "only its description is used")]
+pub(crate) struct OverridePageSchema {
+    overrides: Vec<overrides::Pinned>,
+    next_cursor: Option<String>,
+    counts: overrides::Counts,
+}
+
+/// A page of the log.
+#[derive(ToSchema)]
+#[schema(as = ChangePage, rename_all = "camelCase")]
+#[expect(dead_code, reason = "only its description is used")]
+pub(crate) struct ChangePageSchema {
+    changes: Vec<EntrySchema>,
+    next_cursor: Option<String>,
+}
+
+/// A line of the log.
+#[derive(ToSchema)]
+#[schema(as = Entry)]
+#[expect(dead_code, reason = "only its description is used")]
+pub(crate) struct EntrySchema {
+    /// The revision that the change brought about.
+    revision: u64,
+    /// When it was made.
+    time: String,
+    /// By whom.
+    author: String,
+    /// What happened: `type`, `key`, and what the type needs.
+    #[schema(value_type = Object)]
+    change: (),
+}
+
+macro_rules! override_schema {
+    ($schema:ident, $name:ident, $field:ident, $example:literal) => {
+        #[doc = concat!("A pinned subject: `", stringify!($field), "`.")]
+        #[derive(ToSchema)]
+        #[schema(as = $name, rename_all = "camelCase")]
+        #[expect(dead_code, reason = "only its description is used")]
+        pub(crate) struct $schema {
+            /// 1 to 512 bytes of UTF-8 without control characters.
+            #[schema(example = $example)]
+            $field: String,
+            /// What it is pinned to.
+            enabled: bool,
+        }
+    };
+}
+
+override_schema!(UserOverrideSchema, UserOverride, user_id, "user123");
+override_schema!(GroupOverrideSchema, GroupOverride, group_id, "beta");
+override_schema!(RegionOverrideSchema, RegionOverride, region, "IN");

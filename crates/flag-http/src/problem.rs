@@ -1,0 +1,249 @@
+//! Failures as RFC 9457 problem documents: a stable code, what happened, and every fault of the input with its place.
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::{HttpResponse, ResponseError};
+use flag_core::Rejection;
+use flag_engine::{ApplyError, StoreError};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// The stable names of failures. A client may depend on a code; the texts beside it are for people.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Code {
+    MalformedJson,
+    InvalidInput,
+    BadRequest,
+    Unauthorized,
+    HostNotAllowed,
+    RouteNotFound,
+    EnvironmentNotFound,
+    FlagNotFound,
+    OverrideNotFound,
+    MethodNotAllowed,
+    RequestTimeout,
+    FlagExists,
+    PreconditionFailed,
+    BodyTooLarge,
+    UnsupportedMediaType,
+    Internal,
+    NotReady,
+    StoreUnavailable,
+    OutcomeUnknown,
+    Overloaded,
+}
+
+impl Code {
+    /// The code as it is sent, its status and its title.
+    const fn row(self) -> (&'static str, StatusCode, &'static str) {
+        match self {
+            Self::MalformedJson => ("malformed_json", StatusCode::BAD_REQUEST, "The body is not JSON"),
+            Self::InvalidInput => ("invalid_input", StatusCode::BAD_REQUEST, "The input is invalid"),
+            Self::BadRequest => ("bad_request", StatusCode::BAD_REQUEST, "The request cannot be understood"),
+            Self::Unauthorized => ("unauthorized", StatusCode::UNAUTHORIZED, "An access token is needed"),
+            Self::HostNotAllowed => ("host_not_allowed", StatusCode::FORBIDDEN, "This host name is not served"),
+            Self::RouteNotFound => ("route_not_found", StatusCode::NOT_FOUND, "There is no such route"),
+            Self::EnvironmentNotFound => {
+                ("environment_not_found", StatusCode::NOT_FOUND, "There is no such environment")
+            }
+            Self::FlagNotFound => ("flag_not_found", StatusCode::NOT_FOUND, "There is no such flag"),
+            Self::OverrideNotFound => ("override_not_found", StatusCode::NOT_FOUND, "There is no such override"),
+            Self::MethodNotAllowed => {
+                ("method_not_allowed", StatusCode::METHOD_NOT_ALLOWED, "The route does not know this method")
+            }
+            Self::RequestTimeout => ("request_timeout", StatusCode::REQUEST_TIMEOUT, "The body took too long"),
+            Self::FlagExists => ("flag_exists", StatusCode::CONFLICT, "The flag exists already"),
+            Self::PreconditionFailed => {
+                ("precondition_failed", StatusCode::PRECONDITION_FAILED, "The flag has changed meanwhile")
+            }
+            Self::BodyTooLarge => ("body_too_large", StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
+            Self::UnsupportedMediaType => {
+                ("unsupported_media_type", StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body must be JSON")
+            }
+            Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong here"),
+            Self::NotReady => ("not_ready", StatusCode::SERVICE_UNAVAILABLE, "The node is not ready"),
+            Self::StoreUnavailable => {
+                ("store_unavailable", StatusCode::SERVICE_UNAVAILABLE, "The store cannot be reached")
+            }
+            Self::OutcomeUnknown => {
+                ("outcome_unknown", StatusCode::SERVICE_UNAVAILABLE, "The outcome of the write is unknown")
+            }
+            Self::Overloaded => ("overloaded", StatusCode::SERVICE_UNAVAILABLE, "Too many writes are waiting"),
+        }
+    }
+
+    pub(crate) const fn name(self) -> &'static str {
+        self.row().0
+    }
+
+    pub(crate) const fn status(self) -> StatusCode {
+        self.row().1
+    }
+
+    pub(crate) const fn title(self) -> &'static str {
+        self.row().2
+    }
+}
+
+/// Where a fault lies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Place {
+    Body,
+    Query,
+    Path,
+    Header,
+}
+
+/// One thing that is wrong with the input.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+pub(crate) struct Fault {
+    /// Where it lies.
+    #[serde(rename = "in")]
+    pub(crate) place: Place,
+    /// The name of the member, parameter or header.
+    #[schema(example = "rolloutPct")]
+    pub(crate) field: String,
+    /// What is wrong with it; reads after the name.
+    #[schema(example = "must be between 0 and 100")]
+    pub(crate) message: String,
+}
+
+/// A failure on its way to the client.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    pub(crate) code: Code,
+    detail: String,
+    errors: Vec<Fault>,
+    retry_after: Option<u32>,
+    allow: Option<HeaderValue>,
+}
+
+impl Problem {
+    pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), errors: Vec::new(), retry_after: None, allow: None }
+    }
+
+    /// The problem with all of `errors`.
+    pub(crate) fn invalid(errors: Vec<Fault>) -> Self {
+        let texts: Vec<String> = errors.iter().map(|fault| format!("`{}` {}", fault.field, fault.message)).collect();
+        Self { errors, ..Self::new(Code::InvalidInput, texts.join("; ")) }
+    }
+
+    /// The problem with one field.
+    pub(crate) fn fault(place: Place, field: &str, message: impl fmt::Display) -> Self {
+        Self::invalid(vec![Fault { place, field: field.to_owned(), message: message.to_string() }])
+    }
+
+    /// Says after how many seconds it is worth trying again.
+    pub(crate) fn retry_after(self, seconds: u32) -> Self {
+        Self { retry_after: Some(seconds), ..self }
+    }
+
+    /// Says which methods the route knows.
+    pub(crate) fn allow(self, methods: Option<HeaderValue>) -> Self {
+        Self { allow: methods, ..self }
+    }
+}
+
+/// A problem document.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct ProblemDocument<'a> {
+    /// Identifies the kind of problem.
+    #[schema(example = "urn:flag:problem:invalid_input")]
+    r#type: String,
+    /// What the kind of problem is, for people.
+    title: &'a str,
+    /// The HTTP status.
+    #[schema(example = 400)]
+    status: u16,
+    /// What happened here, for people.
+    detail: &'a str,
+    /// The kind of problem, for programs.
+    #[schema(example = "invalid_input")]
+    code: &'a str,
+    /// Every fault of the input.
+    #[serde(skip_serializing_if = "<[Fault]>::is_empty")]
+    errors: &'a [Fault],
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code.name(), self.detail)
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.code.status()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let document = ProblemDocument {
+            r#type: format!("urn:flag:problem:{}", self.code.name()),
+            title: self.code.title(),
+            status: self.code.status().as_u16(),
+            detail: &self.detail,
+            code: self.code.name(),
+            errors: &self.errors,
+        };
+        let mut response = HttpResponse::build(self.code.status());
+        if let Some(seconds) = self.retry_after {
+            response.insert_header((RETRY_AFTER, seconds));
+        }
+        if let Some(methods) = &self.allow {
+            response.insert_header((ALLOW, methods.clone()));
+        }
+        if self.code == Code::Unauthorized {
+            response.insert_header((WWW_AUTHENTICATE, "Bearer"));
+        }
+        response.insert_header((CONTENT_TYPE, "application/problem+json"));
+        // Texts and numbers only: there is nothing in it that cannot be written.
+        response.body(serde_json::to_string(&document).unwrap_or_default())
+    }
+}
+
+impl From<Rejection> for Problem {
+    fn from(rejection: Rejection) -> Self {
+        let code = match rejection {
+            Rejection::FlagNotFound(_) => Code::FlagNotFound,
+            Rejection::FlagExists(_) => Code::FlagExists,
+            Rejection::OverrideNotFound { .. } => Code::OverrideNotFound,
+            Rejection::OutOfOrder { .. } => Code::Internal,
+        };
+        Self::new(code, rejection.to_string())
+    }
+}
+
+impl From<ApplyError> for Problem {
+    fn from(error: ApplyError) -> Self {
+        match error {
+            ApplyError::Rejected(rejection) => rejection.into(),
+            ApplyError::PreconditionFailed { found: Some(revision) } => {
+                Self::new(Code::PreconditionFailed, format!("the flag is at revision {revision}"))
+            }
+            ApplyError::PreconditionFailed { found: None } => {
+                Self::new(Code::PreconditionFailed, "there is no such flag yet, so `If-Match` cannot hold")
+            }
+            ApplyError::Unavailable => {
+                Self::new(Code::StoreUnavailable, "nothing was changed; try again shortly").retry_after(1)
+            }
+            ApplyError::Uncertain => Self::new(
+                Code::OutcomeUnknown,
+                "the store went silent during the commit, so the change may have been made; look before trying again",
+            )
+            .retry_after(1),
+            ApplyError::Overloaded => Self::new(Code::Overloaded, "nothing was changed; try again shortly").retry_after(1),
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    /// The cause was logged by the engine; a client learns only that it is not its own fault.
+    fn from(_: StoreError) -> Self {
+        Self::new(Code::StoreUnavailable, "the log cannot be read at present").retry_after(1)
+    }
+}

@@ -1,0 +1,90 @@
+//! The question that everything is for: what does this context get?
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use flag_core::Context;
+use garde::Validate;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::features::find;
+use crate::answer;
+use crate::input::{Attributes, Body, ContextId, FlagPath, Members, Optional, Shape};
+use crate::node::Node;
+use crate::problem::{Problem, ProblemDocument};
+
+/// Who asks. Every member may be missing; an empty text is a missing member.
+#[derive(Validate, ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct Evaluate {
+    /// At most 512 bytes.
+    #[garde(dive)]
+    #[schema(value_type = Option<String>, example = "user123")]
+    user_id: Optional<ContextId>,
+    /// At most 512 bytes.
+    #[garde(dive)]
+    #[schema(value_type = Option<String>, example = "beta")]
+    group_id: Optional<ContextId>,
+    /// At most 512 bytes.
+    #[garde(dive)]
+    #[schema(value_type = Option<String>, example = "IN")]
+    region: Optional<ContextId>,
+    /// Free attributes; no rung asks for them yet.
+    #[garde(dive)]
+    #[schema(value_type = Option<Object>)]
+    attributes: Optional<Attributes>,
+}
+
+impl Shape for Evaluate {
+    const LIMIT: usize = 64 * 1024;
+
+    fn take(members: &mut Members<'_>) -> Self {
+        Self {
+            user_id: members.optional("userId"),
+            group_id: members.optional("groupId"),
+            region: members.optional("region"),
+            attributes: members.optional("attributes"),
+        }
+    }
+}
+
+/// What the context gets, and which rung said so.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Answer<'a> {
+    /// The flag.
+    #[schema(example = "new_dashboard")]
+    key: &'a str,
+    /// Whether the feature is on.
+    #[schema(example = true)]
+    enabled: bool,
+    /// `USER_OVERRIDE`, `GROUP_OVERRIDE`, `REGION_OVERRIDE`, `PERCENTAGE_ROLLOUT` or `GLOBAL_DEFAULT`.
+    #[schema(example = "GROUP_OVERRIDE")]
+    source: &'a str,
+}
+
+/// Evaluates a flag for a context.
+#[utoipa::path(
+    post, path = "/features/{key}/evaluate", tag = "evaluation", params(("key" = String, Path)), request_body = Evaluate,
+    responses(
+        (status = 200, description = "What the context gets, and why", body = Answer),
+        (status = 404, description = "There is no such flag", body = ProblemDocument),
+    ),
+)]
+pub(crate) async fn evaluate(
+    node: web::Data<Node>,
+    path: FlagPath,
+    body: Body<Evaluate>,
+) -> Result<HttpResponse, Problem> {
+    let snapshot = node.snapshot()?;
+    let flag = find(&snapshot, &path.0)?;
+    let Evaluate { user_id, group_id, region, .. } = body.0;
+    let (user, group, region) = (text(user_id), text(group_id), text(region));
+    let evaluation = flag.evaluate(&Context::new().user(&user).group(&group).region(&region));
+    node.telemetry.evaluated(evaluation.source);
+    let answer = Answer { key: flag.key.as_str(), enabled: evaluation.enabled(), source: evaluation.source.name() };
+    Ok(answer::json(StatusCode::OK, snapshot.version().revision, &answer))
+}
+
+fn text(id: Optional<ContextId>) -> String {
+    id.get().map_or_else(String::new, |id| id.0)
+}

@@ -1,0 +1,195 @@
+//! Flags: create, list, read, delete.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ETAG, LOCATION};
+use actix_web::{HttpRequest, HttpResponse, web};
+use flag_core::{Change, Description, Flag, FlagKey, Percentage, Snapshot, Variant};
+use flag_engine::document::FlagDocument;
+use garde::Validate;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::write::{write, write_flag};
+use crate::answer;
+use crate::conditional;
+use crate::input::{Body, FlagPath, Limit, Members, Optional, Query, Required, Search, Shape};
+use crate::node::Node;
+use crate::openapi::{FlagSchema, PageQuery};
+use crate::problem::{Code, Problem, ProblemDocument};
+
+/// A flag to create.
+#[derive(Validate, ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct CreateFeature {
+    /// 1 to 128 of `A-Z a-z 0-9 . _ -`, beginning with a letter or a digit.
+    #[garde(dive)]
+    #[schema(value_type = String, example = "new_dashboard")]
+    key: Required<FlagKey>,
+    /// The global state.
+    #[garde(dive)]
+    #[schema(value_type = bool, example = false)]
+    enabled: Required<bool>,
+    /// At most 1,000 characters.
+    #[garde(dive)]
+    #[schema(value_type = Option<String>, example = "The dashboard with the new charts")]
+    description: Optional<Description>,
+    /// 0 to 100, at most three decimals.
+    #[garde(dive)]
+    #[schema(value_type = Option<f64>, example = 25)]
+    rollout_pct: Optional<Percentage>,
+}
+
+impl Shape for CreateFeature {
+    fn take(members: &mut Members<'_>) -> Self {
+        Self {
+            key: members.required("key"),
+            enabled: members.required("enabled"),
+            description: members.optional("description"),
+            rollout_pct: members.optional("rolloutPct"),
+        }
+    }
+}
+
+/// Creates a flag.
+#[utoipa::path(
+    post, path = "/features", tag = "features", request_body = CreateFeature,
+    responses(
+        (status = 201, description = "The flag", body = FlagSchema),
+        (status = 409, description = "It exists already", body = ProblemDocument),
+    ),
+)]
+pub(crate) async fn create(
+    node: web::Data<Node>,
+    request: HttpRequest,
+    body: Body<CreateFeature>,
+) -> Result<HttpResponse, Problem> {
+    let body = body.0;
+    let change = Change::FlagCreated {
+        key: body.key.get()?,
+        description: body.description.get(),
+        global: Variant::from(body.enabled.get()?),
+        rollout: body.rollout_pct.get(),
+    };
+    let (snapshot, flag) = write_flag(&node, &request, change).await?;
+    let location = format!("{}/{}", request.uri().path(), flag.key);
+    let revision = snapshot.version().revision;
+    Ok(HttpResponse::build(StatusCode::CREATED)
+        .insert_header((LOCATION, location))
+        .insert_header((ETAG, conditional::etag(flag.revision)))
+        .insert_header((answer::FLAG_REVISION, revision))
+        .json(FlagDocument::from(&flag)))
+}
+
+/// Which flags to list.
+#[derive(Validate)]
+pub(crate) struct ListFeatures {
+    #[garde(dive)]
+    limit: Optional<Limit>,
+    #[garde(dive)]
+    cursor: Optional<String>,
+    #[garde(dive)]
+    q: Optional<String>,
+}
+
+impl Search for ListFeatures {
+    fn take(members: &mut Members<'_>) -> Self {
+        Self {
+            limit: members.optional("limit"),
+            cursor: members.optional("cursor"),
+            q: members.optional("q"),
+        }
+    }
+}
+
+/// A page of flags, in the order of their keys.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct FeaturePage {
+    features: Vec<FlagDocument>,
+    next_cursor: Option<String>,
+    total: usize,
+}
+
+/// Lists flags in the order of their keys; `q` searches keys and descriptions without regard to case.
+#[utoipa::path(
+    get, path = "/features", tag = "features",
+    params(PageQuery, ("q" = Option<String>, Query, description = "Only flags whose key or description holds this text")),
+    responses((status = 200, description = "`{features, nextCursor, total}`", body = crate::openapi::FeaturePageSchema)),
+)]
+pub(crate) async fn list(node: web::Data<Node>, query: Query<ListFeatures>) -> Result<HttpResponse, Problem> {
+    let ListFeatures { limit, cursor, q } = query.0;
+    let snapshot = node.snapshot()?;
+    let revision = snapshot.version().revision;
+    let (limit, cursor, q) = (limit.get().unwrap_or_default(), cursor.get(), q.get());
+    // Off the worker: sorting a hundred thousand flags should not hold up anybody's evaluation.
+    let page = web::block(move || page(&snapshot, limit, cursor.as_deref(), q.as_deref()));
+    let page = page.await.map_err(|_| Problem::new(Code::Internal, "the list was interrupted"))?;
+    Ok(answer::json(StatusCode::OK, revision, &page))
+}
+
+fn page(snapshot: &Snapshot, limit: Limit, cursor: Option<&str>, q: Option<&str>) -> FeaturePage {
+    let needle = q.map(str::to_lowercase);
+    let wanted = |flag: &&Flag| {
+        needle.as_deref().is_none_or(|needle| {
+            let description = flag.description.as_ref().map_or("", Description::as_str);
+            [flag.key.as_str(), description].iter().any(|text| text.to_lowercase().contains(needle))
+        })
+    };
+    let mut flags: Vec<&Flag> = snapshot.flags().filter(wanted).collect();
+    let total = flags.len();
+    flags.retain(|flag| cursor.is_none_or(|cursor| flag.key.as_str() > cursor));
+    flags.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+    let more = flags.len() > usize::from(limit.0);
+    flags.truncate(usize::from(limit.0));
+    let last = flags.last().map(|flag| flag.key.as_str().to_owned());
+    let features = flags.into_iter().map(FlagDocument::from).collect();
+    FeaturePage { features, next_cursor: last.filter(|_| more), total }
+}
+
+/// Reads a flag.
+#[utoipa::path(
+    get, path = "/features/{key}", tag = "features", params(("key" = String, Path)),
+    responses(
+        (status = 200, description = "The flag, with its revision as `ETag`", body = FlagSchema),
+        (status = 304, description = "`If-None-Match` names its revision"),
+        (status = 404, description = "There is no such flag", body = ProblemDocument),
+    ),
+)]
+pub(crate) async fn read(
+    node: web::Data<Node>,
+    request: HttpRequest,
+    path: FlagPath,
+) -> Result<HttpResponse, Problem> {
+    let snapshot = node.snapshot()?;
+    let revision = snapshot.version().revision;
+    let flag = find(&snapshot, &path.0)?;
+    if conditional::is_known(request.headers(), flag.revision)? {
+        let tag = (ETAG, conditional::etag(flag.revision));
+        let mut response = HttpResponse::NotModified();
+        return Ok(response.insert_header(tag).insert_header((answer::FLAG_REVISION, revision)).finish());
+    }
+    Ok(answer::flag(StatusCode::OK, revision, flag))
+}
+
+/// The flag that a path names, or the problem that there is none.
+pub(crate) fn find<'a>(snapshot: &'a Snapshot, key: &FlagKey) -> Result<&'a Flag, Problem> {
+    let missing = || Problem::new(Code::FlagNotFound, format!("there is no flag {key}"));
+    snapshot.flag(key.as_str()).ok_or_else(missing)
+}
+
+/// Deletes a flag with everything that hangs on it. Its history stays.
+#[utoipa::path(
+    delete, path = "/features/{key}", tag = "features", params(("key" = String, Path)),
+    responses(
+        (status = 204, description = "It is gone"),
+        (status = 404, description = "There is no such flag", body = ProblemDocument),
+    ),
+)]
+pub(crate) async fn delete(
+    node: web::Data<Node>,
+    request: HttpRequest,
+    path: FlagPath,
+) -> Result<HttpResponse, Problem> {
+    let snapshot = write(&node, &request, Change::FlagDeleted { key: path.0 }).await?;
+    Ok(answer::empty(StatusCode::NO_CONTENT, snapshot.version().revision))
+}

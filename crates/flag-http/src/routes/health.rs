@@ -1,0 +1,69 @@
+//! How the node is doing: for load balancers, for people, for Prometheus. Health checks need no token.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::ContentType;
+use actix_web::{HttpResponse, web};
+use flag_engine::Status;
+
+use crate::middleware::rescue::Deliberate;
+use crate::node::Node;
+
+/// Says that the process is alive.
+#[utoipa::path(get, path = "/healthz", tag = "health", responses((status = 200, description = "`ok`", body = str)))]
+pub(crate) async fn alive() -> HttpResponse {
+    HttpResponse::Ok().content_type(ContentType::plaintext()).body("ok\n")
+}
+
+/// Says whether the node can answer, and how each of its parts is doing, a line each. A node that has flags is ready, even
+/// while its store is down.
+#[utoipa::path(
+    get, path = "/readyz", tag = "health",
+    responses(
+        (status = 200, description = "It can", body = str),
+        (status = 503, description = "It has no flags yet", body = str),
+    ),
+)]
+pub(crate) async fn ready(node: web::Data<Node>) -> HttpResponse {
+    let status = node.engine.status();
+    let code = if status.version.is_some() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let mut response = HttpResponse::build(code).content_type(ContentType::plaintext()).body(report(&status));
+    response.extensions_mut().insert(Deliberate);
+    response
+}
+
+fn report(status: &Status) -> String {
+    let up = |is_up| if is_up { "up" } else { "down" };
+    let mut lines = String::new();
+    let word = if status.version.is_some() { "ready" } else { "not ready: no snapshot has been loaded yet" };
+    // Writing into a text cannot fail.
+    let _ = writeln!(lines, "{word}");
+    let _ = writeln!(lines, "store: {}", status.store.name());
+    let (cache, cache_up) = status.cache.map_or(("none", true), |(name, is_up)| (name, is_up));
+    let _ = writeln!(lines, "cache: {cache} {}", if cache == "none" { "" } else { up(cache_up) });
+    let _ = writeln!(lines, "feed: {} {}", status.feed.0, up(status.feed.1));
+    let _ = match status.version {
+        None => writeln!(lines, "snapshot: none"),
+        Some(version) => writeln!(
+            lines,
+            "snapshot: revision {}, {} flags, confirmed {}",
+            version.revision,
+            status.flags,
+            ago(status.confirmed),
+        ),
+    };
+    lines.replace(" \n", "\n")
+}
+
+fn ago(confirmed: Option<Duration>) -> String {
+    confirmed.map_or_else(|| "never".to_owned(), |age| format!("{:.1} s ago", age.as_secs_f64()))
+}
+
+/// The meters, in the text format of Prometheus.
+#[utoipa::path(get, path = "/metrics", tag = "health", responses((status = 200, description = "Meters", body = str)))]
+pub(crate) async fn metrics(node: web::Data<Node>) -> HttpResponse {
+    let text = node.telemetry.render(&node.engine.status());
+    HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text)
+}

@@ -1,0 +1,53 @@
+//! The server: the one place where routes, middleware and limits are put together. Tests and the binary use the same.
+
+use std::io;
+use std::net::TcpListener;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpServer, web};
+
+use crate::middleware::{admission, rescue, trace};
+use crate::node::Node;
+use crate::routes;
+
+/// What a server allows itself and its clients.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Threads that answer; absent, one for each core.
+    pub workers: Option<usize>,
+    /// How long requests under way may take after the order to stop, in seconds.
+    pub shutdown_seconds: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { workers: None, shutdown_seconds: 5 }
+    }
+}
+
+/// Serves `node` on `listener` until the process is told to stop (SIGTERM or SIGINT), then finishes what is under way.
+///
+/// # Errors
+/// [`io::Error`] if the listener cannot be used.
+pub fn serve(listener: TcpListener, node: web::Data<Node>, limits: Limits) -> io::Result<Server> {
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(node.clone())
+            .wrap(from_fn(admission::check))
+            .wrap(from_fn(rescue::check))
+            .wrap(from_fn(trace::check))
+            .configure(routes::mount)
+    })
+    .keep_alive(Duration::from_secs(75))
+    .client_request_timeout(Duration::from_secs(5))
+    .client_disconnect_timeout(Duration::from_secs(2))
+    .max_connections(10_000)
+    .shutdown_timeout(limits.shutdown_seconds);
+    let server = match limits.workers {
+        Some(workers) => server.workers(workers),
+        None => server,
+    };
+    Ok(server.listen(listener)?.run())
+}

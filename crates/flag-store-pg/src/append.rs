@@ -1,0 +1,231 @@
+//! Writing a batch: the log and the state in one transaction, only if the environment stands where the batch expects it.
+//!
+//! Three journeys to the server and back: the compare-and-set, which takes the lock of the environment; everything that is
+//! to be written, without waiting in between; the commit.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use deadpool_postgres::Object;
+use flag_core::{Entry, Flag, FlagKey, Variant, Version};
+use flag_engine::document::{EntryDocument, FlagDocument};
+use flag_engine::{Appended, Batch, EnvironmentName, OverrideRow, StoreError};
+use futures_util::future::{try_join, try_join5};
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_postgres::types::{Json, ToSql, Type};
+use tokio_postgres::{Client, Transaction};
+
+use crate::error::failed;
+use crate::fetch;
+
+/// How long a commit may take. After that nobody knows what became of it.
+const COMMIT: Duration = Duration::from_secs(2);
+
+/// What holds for the transaction of a write. An acknowledged change survives the loss of power, so a server that was
+/// told not to wait for its disk is told otherwise here; a stricter setting, such as a wait for a standby, stays.
+const TERMS: &str = "SELECT set_config('statement_timeout', '2000', true), \
+     set_config('idle_in_transaction_session_timeout', '5000', true), \
+     set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' \
+     ELSE current_setting('synchronous_commit') END, true)";
+
+/// Whether the environment stands at `expected`: all that an empty batch asks.
+pub(crate) async fn stands_at(
+    client: &Client,
+    environment: &EnvironmentName,
+    expected: Version,
+) -> Result<Appended, StoreError> {
+    let now = fetch::version(client, environment).await?;
+    Ok(if now == expected { Appended::Committed } else { Appended::Conflict })
+}
+
+/// Writes `batch`; until `deadline`, the commit not counted.
+pub(crate) async fn append(
+    mut client: Object,
+    environment: &EnvironmentName,
+    expected: Version,
+    batch: &Batch,
+    deadline: Instant,
+) -> Result<Appended, StoreError> {
+    let outcome = async {
+        let late = |_| StoreError::Unavailable("no answer in time".into());
+        let written =
+            timeout_at(deadline, write(&mut client, environment, expected, batch)).await.map_err(late)?;
+        match written? {
+            Some(transaction) => commit(transaction).await,
+            None => Ok(Appended::Conflict),
+        }
+    };
+    let outcome = outcome.await;
+    if outcome.is_err() {
+        // Whatever state it is in, no one else shall have it.
+        drop(Object::take(client));
+    }
+    outcome
+}
+
+/// Everything but the commit; nothing if the environment stands elsewhere.
+async fn write<'a>(
+    client: &'a mut Client,
+    environment: &EnvironmentName,
+    expected: Version,
+    batch: &Batch,
+) -> Result<Option<Transaction<'a>>, StoreError> {
+    let transaction = client.transaction().await.map_err(failed)?;
+    let (_, stood) = try_join(
+        execute(&transaction, TERMS, &[]),
+        compare_and_set(&transaction, environment, expected, batch.entries.len()),
+    )
+    .await?;
+    if stood == 0 {
+        transaction.rollback().await.map_err(failed)?;
+        return Ok(None);
+    }
+    // Each of these sends its statement when it is first polled, and they are polled in this order.
+    let writer = Writer { transaction: &transaction, environment: environment.as_str() };
+    try_join5(
+        writer.log(&batch.entries),
+        writer.remove_flags(&batch.rows.removed_flags),
+        writer.put_flags(&batch.rows.flags),
+        writer.remove_overrides(&batch.rows.removed_overrides),
+        writer.put_overrides(&batch.rows.overrides),
+    )
+    .await?;
+    Ok(Some(transaction))
+}
+
+async fn commit(transaction: Transaction<'_>) -> Result<Appended, StoreError> {
+    match timeout(COMMIT, transaction.commit()).await {
+        Ok(Ok(())) => Ok(Appended::Committed),
+        // Also what the server says is no proof: it may have been told to end just after it had committed.
+        Ok(Err(error)) => Err(StoreError::Uncertain(Box::new(error))),
+        Err(_) => Err(StoreError::Uncertain(format!("no answer to a commit within {COMMIT:?}").into())),
+    }
+}
+
+/// Moves the environment on, and keeps it locked until the end of the transaction. Says how many rows stood as expected.
+async fn compare_and_set(
+    transaction: &Transaction<'_>,
+    environment: &EnvironmentName,
+    expected: Version,
+    entries: usize,
+) -> Result<u64, StoreError> {
+    let before = i64::try_from(expected.revision).ok();
+    let after = before.and_then(|before| before.checked_add(i64::try_from(entries).ok()?));
+    let (Some(before), Some(after)) = (before, after) else {
+        // No environment has come as far as that.
+        return Ok(0);
+    };
+    let sql = "UPDATE environments SET revision = $4 WHERE name = $1 AND epoch = $2 AND revision = $3";
+    let epoch = uuid::Uuid::from_u128(expected.epoch.0);
+    let parameters: [(&(dyn ToSql + Sync), Type); 4] = [
+        (&environment.as_str(), Type::TEXT),
+        (&epoch, Type::UUID),
+        (&before, Type::INT8),
+        (&after, Type::INT8),
+    ];
+    execute(transaction, sql, &parameters).await
+}
+
+/// One statement for each kind of row, however many rows there are, and none if there are none.
+struct Writer<'a> {
+    transaction: &'a Transaction<'a>,
+    environment: &'a str,
+}
+
+impl Writer<'_> {
+    async fn log(&self, entries: &[Entry]) -> Result<(), StoreError> {
+        let mut revisions = Vec::with_capacity(entries.len());
+        let mut flags = Vec::with_capacity(entries.len());
+        let mut documents = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let document = EntryDocument::new(entry);
+            let document =
+                document.map_err(|why| StoreError::corrupt(format!("revision {}: {why}", entry.revision)))?;
+            // The last of them fitted when the environment was moved on.
+            revisions.push(i64::try_from(entry.revision).unwrap_or(i64::MAX));
+            flags.push(entry.change.key().as_str());
+            documents.push(Json(document));
+        }
+        let sql = "INSERT INTO changes (environment, revision, flag, entry) \
+                   SELECT $1, * FROM unnest($2::bigint[], $3::text[], $4::jsonb[])";
+        self.rows(
+            sql,
+            &[(&revisions, Type::INT8_ARRAY), (&flags, Type::TEXT_ARRAY), (&documents, Type::JSONB_ARRAY)],
+        )
+        .await
+    }
+
+    async fn remove_flags(&self, keys: &BTreeSet<FlagKey>) -> Result<(), StoreError> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let keys: Vec<&str> = keys.iter().map(FlagKey::as_str).collect();
+        let sql = "DELETE FROM flags WHERE environment = $1 AND key = ANY($2::text[])";
+        self.rows(sql, &[(&keys, Type::TEXT_ARRAY)]).await
+    }
+
+    async fn put_flags(&self, flags: &BTreeMap<FlagKey, Flag>) -> Result<(), StoreError> {
+        if flags.is_empty() {
+            return Ok(());
+        }
+        let keys: Vec<&str> = flags.keys().map(FlagKey::as_str).collect();
+        let documents: Vec<_> = flags.values().map(|flag| Json(FlagDocument::from(flag))).collect();
+        let sql = "INSERT INTO flags (environment, key, document) \
+                   SELECT $1, * FROM unnest($2::text[], $3::jsonb[]) \
+                   ON CONFLICT (environment, key) DO UPDATE SET document = excluded.document";
+        self.rows(sql, &[(&keys, Type::TEXT_ARRAY), (&documents, Type::JSONB_ARRAY)]).await
+    }
+
+    async fn remove_overrides(&self, rows: &BTreeSet<OverrideRow>) -> Result<(), StoreError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let (flags, levels, subjects) = columns(rows.iter());
+        let sql = "DELETE FROM overrides \
+                   USING unnest($2::text[], $3::text[], $4::text[]) AS gone (flag, level, subject) \
+                   WHERE overrides.environment = $1 AND overrides.flag = gone.flag \
+                   AND overrides.level = gone.level AND overrides.subject = gone.subject";
+        let text = Type::TEXT_ARRAY;
+        self.rows(sql, &[(&flags, text.clone()), (&levels, text.clone()), (&subjects, text)]).await
+    }
+
+    async fn put_overrides(&self, rows: &BTreeMap<OverrideRow, Variant>) -> Result<(), StoreError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let (flags, levels, subjects) = columns(rows.keys());
+        let variants: Vec<&str> = rows.values().map(|variant| variant.name()).collect();
+        let sql = "INSERT INTO overrides (environment, flag, level, subject, variant) \
+                   SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[]) \
+                   ON CONFLICT (environment, flag, level, subject) DO UPDATE SET variant = excluded.variant";
+        let text = Type::TEXT_ARRAY;
+        let parameters: [(&(dyn ToSql + Sync), Type); 4] =
+            [(&flags, text.clone()), (&levels, text.clone()), (&subjects, text.clone()), (&variants, text)];
+        self.rows(sql, &parameters).await
+    }
+
+    /// Runs a statement whose first parameter is the environment.
+    async fn rows(&self, sql: &str, rest: &[(&(dyn ToSql + Sync), Type)]) -> Result<(), StoreError> {
+        let mut parameters: Vec<(&(dyn ToSql + Sync), Type)> = vec![(&self.environment, Type::TEXT)];
+        parameters.extend(rest.iter().map(|(value, kind)| (*value, kind.clone())));
+        execute(self.transaction, sql, &parameters).await.map(|_| ())
+    }
+}
+
+fn columns<'a>(rows: impl Iterator<Item = &'a OverrideRow>) -> (Vec<&'a str>, Vec<&'a str>, Vec<&'a str>) {
+    let (mut flags, mut levels, mut subjects) = (Vec::new(), Vec::new(), Vec::new());
+    for row in rows {
+        flags.push(row.flag.as_str());
+        levels.push(row.level.name());
+        subjects.push(row.subject.as_str());
+    }
+    (flags, levels, subjects)
+}
+
+async fn execute(
+    transaction: &Transaction<'_>,
+    sql: &str,
+    parameters: &[(&(dyn ToSql + Sync), Type)],
+) -> Result<u64, StoreError> {
+    transaction.client().execute_typed(sql, parameters).await.map_err(failed)
+}

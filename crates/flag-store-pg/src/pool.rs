@@ -1,0 +1,61 @@
+//! Pools of connections, and the bounds on waiting for one and for its answer.
+
+use std::time::Duration;
+
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
+use flag_engine::StoreError;
+use tokio::time::timeout;
+use tokio_postgres::{Config, NoTls};
+
+use crate::error::ConfigError;
+use crate::settings::CONNECT;
+
+/// How long to wait for a connection that somebody else uses.
+const WAIT: Duration = Duration::from_millis(500);
+/// How long an idle connection may take to show that it is alive.
+const RECYCLE: Duration = Duration::from_secs(1);
+
+/// Connections for one purpose, so that no other purpose can take them all.
+pub(crate) struct Connections(Pool);
+
+impl Connections {
+    /// At most `size` connections, made when they are needed.
+    pub(crate) fn new(config: &Config, size: usize) -> Result<Self, ConfigError> {
+        // An idle connection is asked whether it lives before it is used: the quick way only looks at the local socket.
+        let manager = ManagerConfig { recycling_method: RecyclingMethod::Verified };
+        let timeouts = Timeouts { wait: Some(WAIT), create: Some(CONNECT), recycle: Some(RECYCLE) };
+        Pool::builder(Manager::from_config(config.clone(), NoTls, manager))
+            .max_size(size)
+            .timeouts(timeouts)
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map(Self)
+            .map_err(|error| ConfigError::Unreadable(error.to_string()))
+    }
+
+    /// A connection that was alive a moment ago.
+    pub(crate) async fn take(&self) -> Result<Object, StoreError> {
+        self.0.get().await.map_err(|error| StoreError::Unavailable(Box::new(error)))
+    }
+
+    /// Does `work`, unless it takes longer than `limit`. Work that commits nothing may be given up at any point.
+    pub(crate) async fn within<T>(
+        &self,
+        limit: Duration,
+        work: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        match timeout(limit, work).await {
+            Ok(done) => done,
+            Err(_) => {
+                self.forget_idle();
+                Err(StoreError::Unavailable(format!("no answer within {limit:?}").into()))
+            }
+        }
+    }
+
+    /// Closes every connection that is not in use. When one went silent the others have as a rule, and to find that out one
+    /// by one would take as many timeouts after the server is back.
+    pub(crate) fn forget_idle(&self) {
+        self.0.retain(|_, _| false);
+    }
+}

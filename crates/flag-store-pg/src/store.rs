@@ -1,0 +1,157 @@
+//! The store: the ports, and how long each of their methods may take.
+
+use std::fmt;
+use std::time::Duration;
+
+use flag_core::{Entry, Version};
+use flag_engine::{
+    Appended, Batch, BoxFuture, EnvironmentName, Fetched, FlagSource, FlagStore, HistoryPage, StoreError,
+};
+
+use tokio::time::Instant;
+
+use crate::error::{ConfigError, PrepareError};
+use crate::migration::{Preparation, Prepared};
+use crate::pool::Connections;
+use crate::{append, fetch, history, settings};
+
+/// How many connections serve writers and readers of the log.
+const REQUESTS: usize = 8;
+/// How many connections serve refreshing, which must not queue behind requests.
+const REFRESH: usize = 2;
+/// How long a request may take, a commit not counted.
+const REQUEST: Duration = Duration::from_secs(2);
+
+/// Flags and their log in a PostgreSQL database. Migrates the database on first contact.
+pub struct PgStore {
+    requests: Connections,
+    refresh: Connections,
+    preparation: Preparation,
+}
+
+impl PgStore {
+    /// A store on the database that `url` names: `postgres://user:password@host:port/database`. No I/O, so that a node can
+    /// start while the database is down.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if the url cannot be read or asks for what this program cannot do.
+    pub fn new(url: &str) -> Result<Self, ConfigError> {
+        let config = settings::read(url)?;
+        Ok(Self {
+            requests: Connections::new(&config, REQUESTS)?,
+            refresh: Connections::new(&config, REFRESH)?,
+            preparation: Preparation::new(config),
+        })
+    }
+
+    /// Brings the database to the newest migration. Every other method does so too before it does anything else; here one
+    /// learns what was done, or why it cannot be. Any number of nodes may do it at once.
+    ///
+    /// Once it has succeeded, it tells again what was done then.
+    ///
+    /// # Errors
+    /// [`PrepareError`]; [`PrepareError::Newer`] will not pass by waiting.
+    pub async fn prepare(&self) -> Result<Prepared, PrepareError> {
+        self.preparation.attempt().await
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.prepare().await?;
+        Ok(())
+    }
+
+    async fn fetch(
+        &self,
+        environment: &EnvironmentName,
+        have: Option<Version>,
+    ) -> Result<Fetched, StoreError> {
+        let ask = async {
+            self.ready().await?;
+            let client = self.refresh.take().await?;
+            fetch::version(&client, environment).await
+        };
+        let now = self.refresh.within(REQUEST, ask).await?;
+        if have == Some(now) {
+            return Ok(Fetched::Unchanged);
+        }
+        let load = async { fetch::load(self.refresh.take().await?, environment, have).await };
+        self.refresh.within(fetch::LOAD + REQUEST, load).await
+    }
+
+    async fn append(
+        &self,
+        environment: &EnvironmentName,
+        expected: Version,
+        batch: &Batch,
+    ) -> Result<Appended, StoreError> {
+        let pool = &self.requests;
+        if batch.entries.is_empty() {
+            let ask = async {
+                self.ready().await?;
+                let client = pool.take().await?;
+                append::stands_at(&client, environment, expected).await
+            };
+            return pool.within(REQUEST, ask).await;
+        }
+        let take = async {
+            self.ready().await?;
+            pool.take().await
+        };
+        let deadline = Instant::now() + REQUEST;
+        let client = pool.within(REQUEST, take).await?;
+        let outcome = append::append(client, environment, expected, batch, deadline).await;
+        if outcome.is_err() {
+            pool.forget_idle();
+        }
+        outcome
+    }
+
+    async fn history(
+        &self,
+        environment: &EnvironmentName,
+        page: HistoryPage<'_>,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let read = async {
+            self.ready().await?;
+            let client = self.requests.take().await?;
+            history::read(&client, environment, page).await
+        };
+        self.requests.within(REQUEST, read).await
+    }
+}
+
+impl fmt::Debug for PgStore {
+    /// Nothing of where it connects: that comes with a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PgStore").finish_non_exhaustive()
+    }
+}
+
+impl FlagSource for PgStore {
+    fn fetch<'a>(
+        &'a self,
+        environment: &'a EnvironmentName,
+        have: Option<Version>,
+    ) -> BoxFuture<'a, Result<Fetched, StoreError>> {
+        Box::pin(self.fetch(environment, have))
+    }
+}
+
+impl FlagStore for PgStore {
+    fn append<'a>(
+        &'a self,
+        environment: &'a EnvironmentName,
+        expected: Version,
+        batch: &'a Batch,
+    ) -> BoxFuture<'a, Result<Appended, StoreError>> {
+        Box::pin(self.append(environment, expected, batch))
+    }
+
+    fn history<'a>(
+        &'a self,
+        environment: &'a EnvironmentName,
+        page: HistoryPage<'a>,
+    ) -> BoxFuture<'a, Result<Vec<Entry>, StoreError>> {
+        Box::pin(self.history(environment, page))
+    }
+}

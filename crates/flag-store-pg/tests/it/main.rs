@@ -1,0 +1,15 @@
+//! The promises of `flag-store-pg`, tested on real servers.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails should stop at the line that failed"
+)]
+
+mod contract;
+mod database;
+mod faults;
+mod feed;
+mod migrations;
+mod rows;

@@ -1,0 +1,159 @@
+//! The rows: written under compare-and-set, never edited in the log, and named when they cannot be read.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use flag_core::{Level, Revision, Version};
+use flag_engine::{Appended, Fetched, FlagSource, FlagStore, HistoryPage, StoreError};
+use flag_testkit::planned::Planned;
+use flag_testkit::services::Postgres;
+use tokio::task::JoinSet;
+
+use crate::database::{commit, connect, created, environment, store, whole};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_stores_that_write_at_once_one_is_first_and_the_log_has_no_gap() {
+    let url = Postgres::shared().fresh_database();
+    let stores = [store(&url).await, store(&url).await];
+    let mut writers = JoinSet::new();
+    for writer in 0..8 {
+        let store = Arc::clone(&stores[writer % 2]);
+        writers.spawn(async move {
+            let mut committed: Vec<Revision> = Vec::new();
+            while committed.len() < 5 {
+                let base = whole(&store).await.unwrap();
+                let planned = Planned::new(&base, [created(&format!("flag-{writer}-{}", committed.len()))]);
+                match store.append(&environment(), base.version(), &planned.batch).await.unwrap() {
+                    Appended::Committed => committed.push(planned.after.version().revision),
+                    Appended::Conflict => {}
+                }
+            }
+            committed
+        });
+    }
+    let mut revisions = writers.join_all().await.concat();
+    revisions.sort_unstable();
+    assert_eq!(revisions, (1..=40).collect::<Vec<_>>());
+    assert_eq!(whole(&stores[0]).await.unwrap(), whole(&stores[1]).await.unwrap());
+    assert_eq!(whole(&stores[0]).await.unwrap().len(), 40);
+}
+
+#[tokio::test]
+async fn the_log_can_neither_be_edited_nor_cut() {
+    let url = Postgres::shared().fresh_database();
+    let store = store(&url).await;
+    commit(&store, [created("a")]).await;
+    let page = HistoryPage { before: None, flag: None, limit: 10 };
+    let before = FlagStore::history(&*store, &environment(), page).await.unwrap();
+    let client = connect(&url).await;
+    for sql in [
+        "UPDATE changes SET flag = 'b'",
+        "UPDATE changes SET flag = 'b' WHERE revision = 99",
+        "DELETE FROM changes",
+        "TRUNCATE changes",
+        "TRUNCATE environments CASCADE",
+    ] {
+        let refused = client.batch_execute(sql).await.unwrap_err();
+        let message = refused.as_db_error().unwrap().message();
+        assert!(message.contains("append-only"), "{sql}: {message}");
+    }
+    assert_eq!(FlagStore::history(&*store, &environment(), page).await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_is_named() {
+    for (sql, expected) in [
+        (r#"UPDATE flags SET document = document || '{"rules": []}' WHERE key = 'b'"#, "flag b: "),
+        (r#"UPDATE flags SET document = document || '{"rolloutPct": 101}' WHERE key = 'b'"#, "flag b: "),
+        (r#"UPDATE flags SET document = document || '{"key": "c"}' WHERE key = 'b'"#, "flag b: "),
+        ("UPDATE flags SET document = '[]' WHERE key = 'b'", "flag b: "),
+        ("UPDATE overrides SET subject = E'\\n'", "an override of flag b: "),
+        (
+            "ALTER TABLE overrides DROP CONSTRAINT overrides_level_check; UPDATE overrides SET level = 'planet'",
+            "an override of flag b: ",
+        ),
+    ] {
+        let url = Postgres::shared().fresh_database();
+        let store = store(&url).await;
+        let subject = flag_core::SubjectId::parse("u").unwrap();
+        let (key, variant) = ("b".parse().unwrap(), flag_core::Variant::ON);
+        let pinned = flag_core::Change::OverrideSet { key, level: Level::User, subject, variant };
+        commit(&store, [created("a"), created("b"), pinned]).await;
+        connect(&url).await.batch_execute(sql).await.unwrap();
+        assert_names(whole(&store).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn an_entry_that_cannot_be_read_or_is_missing_is_named() {
+    let open = "ALTER TABLE changes DISABLE TRIGGER ALL; ";
+    for (sql, expected) in [
+        (
+            r#"UPDATE changes SET entry = jsonb_set(entry, '{change,type}', '"flag_painted"') WHERE revision = 2"#,
+            "revision 2: ",
+        ),
+        (r#"UPDATE changes SET entry = entry || '{"revision": 7}' WHERE revision = 2"#, "revision 2: "),
+        ("DELETE FROM changes WHERE revision = 2", "revision 2 is missing"),
+        ("DELETE FROM changes WHERE revision = 3", "revision 3 is missing"),
+    ] {
+        let url = Postgres::shared().fresh_database();
+        let store = store(&url).await;
+        let now = commit(&store, [created("a"), created("b"), created("c")]).await.version();
+        connect(&url).await.batch_execute(&format!("{open}{sql}")).await.unwrap();
+        let have = Version { revision: 1, ..now };
+        assert_names(FlagSource::fetch(&*store, &environment(), Some(have)).await, expected);
+        // The state is whole all the same.
+        assert_eq!(whole(&store).await.unwrap().len(), 3);
+    }
+}
+
+fn assert_names<T: std::fmt::Debug>(outcome: Result<T, StoreError>, expected: &str) {
+    let error = outcome.unwrap_err();
+    assert!(matches!(&error, StoreError::Corrupt { what } if what.starts_with(expected)), "{error}");
+}
+
+#[tokio::test]
+async fn an_acknowledged_change_waits_for_the_disk_whatever_the_server_defaults_to() {
+    let url = Postgres::shared().fresh_database();
+    let database = url.rsplit('/').next().unwrap().to_owned();
+    let client = connect(&url).await;
+    client
+        .batch_execute(&format!("ALTER DATABASE \"{database}\" SET synchronous_commit = off"))
+        .await
+        .unwrap();
+    let store = store(&url).await;
+    // The log itself notes under which setting it was written.
+    let note = "CREATE TABLE noted (setting text); \
+        CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS \
+        $$ BEGIN INSERT INTO noted SELECT current_setting('synchronous_commit'); RETURN NEW; END $$; \
+        CREATE TRIGGER note AFTER INSERT ON changes FOR EACH ROW EXECUTE FUNCTION note()";
+    client.batch_execute(note).await.unwrap();
+    commit(&store, [created("a")]).await;
+    let noted: String = client.query_one("SELECT setting FROM noted", &[]).await.unwrap().get(0);
+    assert_eq!(noted, "on");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_flags_with_a_hundred_overrides_each_are_loaded_in_bounded_time() {
+    let url = Postgres::shared().fresh_database();
+    let store = store(&url).await;
+    let one = commit(&store, [created("template")]).await;
+    let fill = r#"
+        INSERT INTO flags SELECT 'default', 'flag-' || n, f.document || jsonb_build_object('key', 'flag-' || n)
+            FROM flags f, generate_series(1, 10000) n;
+        INSERT INTO overrides SELECT 'default', 'flag-' || n, 'user', 'user-' || m, 'on'
+            FROM generate_series(1, 10000) n, generate_series(1, 100) m;
+        UPDATE environments SET revision = 5000"#;
+    connect(&url).await.batch_execute(fill).await.unwrap();
+    let started = Instant::now();
+    let Fetched::Snapshot(snapshot) =
+        FlagSource::fetch(&*store, &environment(), Some(one.version())).await.unwrap()
+    else {
+        panic!("a node that is far behind gets everything");
+    };
+    let taken = started.elapsed();
+    println!("a million overrides were loaded in {taken:?}");
+    assert_eq!(snapshot.len(), 10_001);
+    assert!(snapshot.flags().filter(|flag| flag.overrides.len(Level::User) == 100).count() == 10_000);
+    assert!(taken < Duration::from_secs(30), "{taken:?}");
+}

@@ -1,0 +1,184 @@
+//! Reading: versions, entries of the log, whole snapshots. Whatever the file holds, it is read or reported.
+
+use std::collections::BTreeMap;
+
+use flag_core::{Entry, Epoch, Flag, Level, Revision, Snapshot, SubjectId, Variant, Version};
+use flag_engine::document::{EntryDocument, FlagDocument};
+use flag_engine::{EnvironmentName, Fetched, HistoryPage, StoreError};
+use rusqlite::types::{FromSql, FromSqlError};
+use rusqlite::{Connection, OptionalExtension, Params, Row, Transaction};
+
+use crate::error::store_error;
+
+/// Whoever is further behind gets a whole snapshot, which is then less to read.
+const MOST_CHANGES: Revision = 1_000;
+
+const VERSION: &str = "SELECT epoch, revision FROM environments WHERE name = ?1";
+const CHANGES: &str =
+    "SELECT revision, flag, entry FROM changes WHERE environment = ?1 AND revision > ?2 ORDER BY revision";
+const HISTORY: &str = "SELECT revision, flag, entry FROM changes
+    WHERE environment = ?1 AND revision < ?2 ORDER BY revision DESC LIMIT ?3";
+const HISTORY_OF_FLAG: &str = "SELECT revision, flag, entry FROM changes
+    WHERE environment = ?1 AND revision < ?2 AND flag = ?4 ORDER BY revision DESC LIMIT ?3";
+const FLAGS: &str = "SELECT key, document FROM flags WHERE environment = ?1";
+const OVERRIDES: &str = "SELECT flag, level, subject, variant FROM overrides WHERE environment = ?1";
+
+/// What is newer than `have`, as of one moment.
+pub(crate) fn fetch(
+    connection: &mut Connection,
+    environment: &EnvironmentName,
+    have: Option<Version>,
+) -> Result<Fetched, StoreError> {
+    // Nothing is written, so it makes no difference that the transaction is rolled back at the end.
+    let moment = connection.transaction().map_err(store_error)?;
+    let newest = version(&moment, environment)?;
+    match have {
+        Some(have) if have == newest => Ok(Fetched::Unchanged),
+        Some(have) if have.epoch == newest.epoch && is_a_little_behind(have.revision, newest.revision) => {
+            changes(&moment, environment, have.revision, newest.revision).map(Fetched::Changes)
+        }
+        _ => snapshot(&moment, environment, newest).map(Fetched::Snapshot),
+    }
+}
+
+fn is_a_little_behind(have: Revision, newest: Revision) -> bool {
+    newest.checked_sub(have).is_some_and(|behind| (1..=MOST_CHANGES).contains(&behind))
+}
+
+/// Where the environment stands.
+pub(crate) fn version(connection: &Connection, environment: &EnvironmentName) -> Result<Version, StoreError> {
+    let mut statement = connection.prepare_cached(VERSION).map_err(store_error)?;
+    let row = statement.query_row([environment.as_str()], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)));
+    let (epoch, revision): (String, i64) = row
+        .optional()
+        .map_err(store_error)?
+        .ok_or_else(|| StoreError::corrupt(format!("there is no environment {environment}")))?;
+    let unreadable = |what| StoreError::corrupt(format!("the {what} of environment {environment}"));
+    let epoch = u128::from_str_radix(&epoch, 16).map_err(|_| unreadable("epoch"))?;
+    let revision = Revision::try_from(revision).map_err(|_| unreadable("revision"))?;
+    Ok(Version { epoch: Epoch(epoch), revision })
+}
+
+fn changes(
+    moment: &Transaction<'_>,
+    environment: &EnvironmentName,
+    have: Revision,
+    newest: Revision,
+) -> Result<Vec<Entry>, StoreError> {
+    let entries = entries(moment, CHANGES, (environment.as_str(), number(have)))?;
+    let due = (have + 1..=newest)
+        .zip(entries.iter().map(|entry| Some(entry.revision)).chain(std::iter::repeat(None)));
+    for (due, found) in due {
+        if found != Some(due) {
+            return Err(StoreError::corrupt(format!(
+                "the log of environment {environment} lacks revision {due}"
+            )));
+        }
+    }
+    Ok(entries)
+}
+
+/// A page of the log, newest first.
+pub(crate) fn history(
+    connection: &Connection,
+    environment: &EnvironmentName,
+    page: HistoryPage<'_>,
+) -> Result<Vec<Entry>, StoreError> {
+    let before = page.before.map_or(i64::MAX, number);
+    match page.flag {
+        None => entries(connection, HISTORY, (environment.as_str(), before, page.limit)),
+        Some(flag) => {
+            entries(connection, HISTORY_OF_FLAG, (environment.as_str(), before, page.limit, flag.as_str()))
+        }
+    }
+}
+
+/// A revision as SQLite counts; no row has one that does not fit.
+pub(crate) fn number(revision: Revision) -> i64 {
+    i64::try_from(revision).unwrap_or(i64::MAX)
+}
+
+fn entries(connection: &Connection, sql: &str, parameters: impl Params) -> Result<Vec<Entry>, StoreError> {
+    let mut statement = connection.prepare_cached(sql).map_err(store_error)?;
+    let mut rows = statement.query(parameters).map_err(store_error)?;
+    let mut entries = Vec::new();
+    while let Some(row) = rows.next().map_err(store_error)? {
+        entries.push(entry(row)?);
+    }
+    Ok(entries)
+}
+
+fn entry(row: &Row<'_>) -> Result<Entry, StoreError> {
+    let revision: i64 = column(row, 0, || "a revision in the log".to_owned())?;
+    let name = || format!("revision {revision} in the log");
+    let unreadable = |why: &dyn std::fmt::Display| StoreError::corrupt(format!("{}: {why}", name()));
+    let flag: String = column(row, 1, name)?;
+    let text: String = column(row, 2, name)?;
+    let document: EntryDocument = serde_json::from_str(&text).map_err(|error| unreadable(&error))?;
+    let entry = document.into_entry().map_err(|error| unreadable(&error))?;
+    if i64::try_from(entry.revision) != Ok(revision) {
+        return Err(unreadable(&format_args!("it says that it is {}", entry.revision)));
+    }
+    if entry.change.key().as_str() != flag {
+        return Err(unreadable(&format_args!(
+            "it is filed under {flag:?} and speaks of {}",
+            entry.change.key()
+        )));
+    }
+    Ok(entry)
+}
+
+fn snapshot(
+    moment: &Transaction<'_>,
+    environment: &EnvironmentName,
+    version: Version,
+) -> Result<Snapshot, StoreError> {
+    let mut flags = BTreeMap::new();
+    let mut statement = moment.prepare_cached(FLAGS).map_err(store_error)?;
+    let mut rows = statement.query([environment.as_str()]).map_err(store_error)?;
+    while let Some(row) = rows.next().map_err(store_error)? {
+        let flag = flag(row)?;
+        flags.insert(flag.key.as_str().to_owned(), flag);
+    }
+    let mut statement = moment.prepare_cached(OVERRIDES).map_err(store_error)?;
+    let mut rows = statement.query([environment.as_str()]).map_err(store_error)?;
+    while let Some(row) = rows.next().map_err(store_error)? {
+        pin(row, &mut flags)?;
+    }
+    Ok(Snapshot::new(version, flags.into_values()))
+}
+
+fn flag(row: &Row<'_>) -> Result<Flag, StoreError> {
+    let key: String = column(row, 0, || "the key of a flag".to_owned())?;
+    let name = || format!("flag {key:?}");
+    let unreadable = |why: &dyn std::fmt::Display| StoreError::corrupt(format!("{}: {why}", name()));
+    let text: String = column(row, 1, name)?;
+    let document: FlagDocument = serde_json::from_str(&text).map_err(|error| unreadable(&error))?;
+    let flag = document.into_flag().map_err(|error| unreadable(&error))?;
+    if flag.key.as_str() != key {
+        return Err(unreadable(&format_args!("its document is that of {}", flag.key)));
+    }
+    Ok(flag)
+}
+
+fn pin(row: &Row<'_>, flags: &mut BTreeMap<String, Flag>) -> Result<(), StoreError> {
+    let key: String = column(row, 0, || "the flag of an override".to_owned())?;
+    let name = || format!("an override of flag {key:?}");
+    let unreadable = |why: &dyn std::fmt::Display| StoreError::corrupt(format!("{}: {why}", name()));
+    let (level, variant): (String, String) = (column(row, 1, name)?, column(row, 3, name)?);
+    let subject: String = column(row, 2, name)?;
+    let level = Level::named(&level).ok_or_else(|| unreadable(&format_args!("unknown level {level:?}")))?;
+    let variant =
+        Variant::named(&variant).ok_or_else(|| unreadable(&format_args!("unknown variant {variant:?}")))?;
+    let subject =
+        SubjectId::parse(&subject).map_err(|invalid| unreadable(&format_args!("its subject {invalid}")))?;
+    let flag = flags.get_mut(&key).ok_or_else(|| unreadable(&"there is no such flag"))?;
+    flag.overrides.set(level, &subject, variant);
+    Ok(())
+}
+
+/// A column of a row that `name` describes.
+fn column<T: FromSql>(row: &Row<'_>, index: usize, name: impl Fn() -> String) -> Result<T, StoreError> {
+    let value = row.get_ref(index).map_err(store_error)?;
+    T::column_result(value).map_err(|error: FromSqlError| StoreError::corrupt(format!("{}: {error}", name())))
+}

@@ -1,0 +1,100 @@
+//! The store: the ports of the engine, handed on to the two threads.
+
+use std::path::Path;
+
+use flag_core::{Entry, Version};
+use flag_engine::{
+    Appended, Batch, BoxFuture, EnvironmentName, Fetched, FlagSource, FlagStore, HistoryPage, StoreError,
+};
+
+use crate::error::OpenError;
+use crate::migrations::{self, Migrated};
+use crate::worker::Worker;
+use crate::{read, write};
+
+/// A store in one SQLite file. Several may be open on the same file, also in several processes of one machine.
+///
+/// Dropping it waits for a write that is under way.
+pub struct SqliteStore {
+    writer: Worker,
+    reader: Worker,
+}
+
+impl SqliteStore {
+    /// Opens the database at `path`, after creating and migrating it if need be; missing parent folders are created.
+    ///
+    /// Blocks, at first for as long as other processes migrate the same file.
+    ///
+    /// # Errors
+    /// [`OpenError`] if the file cannot be used, or belongs to a newer release.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        let (connection, migrated) = migrations::migrate(path)?;
+        if migrated.applied > 0 {
+            tracing::info!(path = %path.display(), version = migrated.version, "migrated the database");
+        }
+        let reader = migrations::connect(path)?;
+        let writer = Worker::start("sqlite-writer", connection).map_err(OpenError::Thread)?;
+        let reader = Worker::start("sqlite-reader", reader).map_err(OpenError::Thread)?;
+        Ok(Self { writer, reader })
+    }
+
+    /// Only creates and migrates the database at `path`.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn migrate(path: &Path) -> Result<Migrated, OpenError> {
+        migrations::migrate(path).map(|(_, migrated)| migrated)
+    }
+}
+
+impl FlagSource for SqliteStore {
+    fn fetch<'a>(
+        &'a self,
+        environment: &'a EnvironmentName,
+        have: Option<Version>,
+    ) -> BoxFuture<'a, Result<Fetched, StoreError>> {
+        let environment = environment.clone();
+        Box::pin(reading(self.reader.run(move |connection| read::fetch(connection, &environment, have))))
+    }
+}
+
+impl FlagStore for SqliteStore {
+    fn append<'a>(
+        &'a self,
+        environment: &'a EnvironmentName,
+        expected: Version,
+        batch: &'a Batch,
+    ) -> BoxFuture<'a, Result<Appended, StoreError>> {
+        let environment = environment.clone();
+        if batch.entries.is_empty() {
+            // A question, which need not wait until others have written.
+            return Box::pin(reading(self.reader.run(move |connection| {
+                let found = read::version(connection, &environment)?;
+                Ok(if found == expected { Appended::Committed } else { Appended::Conflict })
+            })));
+        }
+        let batch = batch.clone();
+        Box::pin(self.writer.run(move |connection| write::append(connection, &environment, expected, &batch)))
+    }
+
+    fn history<'a>(
+        &'a self,
+        environment: &'a EnvironmentName,
+        page: HistoryPage<'a>,
+    ) -> BoxFuture<'a, Result<Vec<Entry>, StoreError>> {
+        let environment = environment.clone();
+        let HistoryPage { before, flag, limit } = page;
+        let flag = flag.cloned();
+        Box::pin(reading(self.reader.run(move |connection| {
+            read::history(connection, &environment, HistoryPage { before, flag: flag.as_ref(), limit })
+        })))
+    }
+}
+
+/// A job that only reads leaves nothing uncertain.
+async fn reading<T>(job: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    job.await.map_err(|error| match error {
+        StoreError::Uncertain(cause) => StoreError::Unavailable(cause),
+        other => other,
+    })
+}

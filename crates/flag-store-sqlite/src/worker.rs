@@ -1,0 +1,73 @@
+//! A thread that owns a connection and does jobs with it, one after another.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::{self, JoinHandle};
+
+use flag_engine::StoreError;
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+/// How many jobs may wait. Whoever comes then would not be answered in time.
+const QUEUE: usize = 256;
+
+type Job = Box<dyn FnOnce(&mut Connection) + Send>;
+
+/// The thread. Dropping it ends it, after the job that is under way.
+pub(crate) struct Worker {
+    /// Taken when the worker is dropped, which is how the thread learns of it.
+    jobs: Option<SyncSender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Worker {
+    pub(crate) fn start(name: &str, connection: Connection) -> io::Result<Self> {
+        let (jobs, waiting) = sync_channel(QUEUE);
+        let thread =
+            thread::Builder::new().name(name.to_owned()).spawn(move || work(connection, &waiting))?;
+        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+    }
+
+    /// Does `job` on the thread. A job that nobody waits for any more when its turn comes is not begun; one that has begun
+    /// is finished.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let job: Job = Box::new(move |connection| {
+            if !reply.is_closed() {
+                let _ = reply.send(job(connection));
+            }
+        });
+        let gone = || StoreError::Unavailable("its thread has ended".into());
+        match self.jobs.as_ref().ok_or_else(gone)?.try_send(job) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => {
+                return Err(StoreError::Unavailable("too many questions are waiting".into()));
+            }
+            Err(TrySendError::Disconnected(_)) => return Err(gone()),
+        }
+        // Without an answer the job was begun and broke off.
+        answer.await.unwrap_or_else(|_| Err(StoreError::Uncertain("its thread broke off".into())))
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            // The process may be about to end, and what is being written should be written.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn work(mut connection: Connection, waiting: &Receiver<Job>) {
+    while let Ok(job) = waiting.recv() {
+        // A panic has been reported and its transaction rolled back by the time it is caught here; the store must not be
+        // gone for ever because of it.
+        let _ = catch_unwind(AssertUnwindSafe(|| job(&mut connection)));
+    }
+}

@@ -1,0 +1,67 @@
+//! From settings to the parts of an engine: the only place that names two adapters.
+
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use flag_engine::{ChangeFeed, EnvironmentName, FlagSource, FlagStore, Parts, ProcessFeed};
+use flag_store_pg::{PgFeed, PgStore, PrepareError};
+use flag_store_sqlite::SqliteStore;
+
+use crate::config::Settings;
+use crate::database::{Database, without_secrets};
+
+/// The parts of the engine that `settings` describe.
+pub(crate) async fn parts(settings: &Settings) -> anyhow::Result<Parts> {
+    let environment = EnvironmentName::parse("default").context("the environment")?;
+    match &settings.database_url {
+        Database::Sqlite(path) => {
+            if settings.redis_url.is_some() {
+                tracing::warn!("REDIS_URL is not used: a file of SQLite serves one node, which needs no cache");
+            }
+            let store = SqliteStore::open(path).with_context(|| format!("{} cannot be opened", settings.database_url))?;
+            let store = Arc::new(store);
+            Ok(Parts { environment, source: store.clone(), store, feed: Arc::new(ProcessFeed::default()) })
+        }
+        Database::Postgres(url) => {
+            let store = Arc::new(PgStore::new(url).context("DATABASE_URL")?);
+            prepare(&store, &settings.database_url).await?;
+            let (source, feed) = neighbours(settings, url, store.clone())?;
+            Ok(Parts { environment, store, source, feed })
+        }
+    }
+}
+
+/// Brings the database to the schema that this program needs, and says how many migrations that took.
+pub(crate) async fn migrate(database: &Database) -> anyhow::Result<usize> {
+    match database {
+        Database::Sqlite(path) => Ok(SqliteStore::migrate(path)?.applied),
+        Database::Postgres(url) => Ok(PgStore::new(url)?.prepare().await?.applied),
+    }
+}
+
+/// Prepares the database if it can be reached. If not, the node starts all the same and prepares it later.
+async fn prepare(store: &PgStore, database: &Database) -> anyhow::Result<()> {
+    match store.prepare().await {
+        Ok(prepared) => tracing::info!(applied = prepared.applied, version = prepared.version, "the schema is ready"),
+        Err(error @ PrepareError::Unavailable(_)) => {
+            tracing::warn!(error = format!("{:#}", anyhow::Error::new(error)), %database, "starting without the store");
+        }
+        Err(error) => bail!("{database} cannot be used: {error}"),
+    }
+    Ok(())
+}
+
+/// Where snapshots come from and how nodes hear of changes: through Redis where there is one, else through PostgreSQL.
+fn neighbours(
+    settings: &Settings,
+    postgres: &str,
+    store: Arc<dyn FlagStore>,
+) -> anyhow::Result<(Arc<dyn FlagSource>, Arc<dyn ChangeFeed>)> {
+    match &settings.redis_url {
+        None => Ok((store, Arc::new(PgFeed::start(postgres).context("DATABASE_URL")?))),
+        Some(url) => {
+            let what = || format!("REDIS_URL={}", without_secrets(url));
+            bail!("{}", what())
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Arguments, environment and `.env`: the same settings by three ways, in this order of precedence.
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::database::Database;
+
+/// A feature flag engine: define features, switch them for everybody, a user, a group, a region or a percentage of users,
+/// and ask what a context gets and why.
+#[derive(Parser, Debug)]
+#[command(name = "flag", version, after_long_help = EXAMPLES, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+}
+
+#[derive(Subcommand, Clone, Copy, Debug)]
+pub(crate) enum Command {
+    /// Run the server (the default).
+    Serve,
+    /// Bring the database to the schema that this program needs, and exit. `serve` does so by itself at its start.
+    Migrate,
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Settings {
+    /// Where flags are stored: `postgres://user:password@host:5432/name` or `sqlite:path/to/file.db`.
+    #[arg(
+        long, global = true, env = "DATABASE_URL", value_name = "URL", hide_env_values = true,
+        default_value = "sqlite:data/flags.db"
+    )]
+    pub(crate) database_url: Database,
+    /// The cache that nodes share, and the channel by which they hear of changes: `redis://host:6379`. Without it nodes
+    /// hear of changes through PostgreSQL.
+    #[arg(long, global = true, env = "REDIS_URL", value_name = "URL", hide_env_values = true)]
+    pub(crate) redis_url: Option<String>,
+    /// The address to listen on. Beyond this machine only with an access token.
+    #[arg(long, global = true, env = "HOST", default_value = "127.0.0.1")]
+    pub(crate) host: String,
+    /// The port to listen on; 0 picks a free one.
+    #[arg(long, global = true, env = "PORT", default_value_t = 3000)]
+    pub(crate) port: u16,
+    /// The access token that every request but health checks must bear: at least 32 characters. Make one with `openssl
+    /// rand -hex 32`.
+    #[arg(long, global = true, env = "FLAG_ADMIN_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    pub(crate) admin_token: Option<String>,
+    /// What to log: `error`, `warn`, `info`, `debug`, or a list such as `info,flag_http=debug`.
+    #[arg(long, global = true, env = "LOG", default_value = "info", value_name = "FILTER")]
+    pub(crate) log: String,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  flag
+      Serve on http://127.0.0.1:3000, with flags in data/flags.db.
+
+  flag --database-url postgres://flag:secret@db/flags --redis-url redis://cache:6379
+      Serve as one node of many over one PostgreSQL and one Redis.
+
+  FLAG_ADMIN_TOKEN=$(openssl rand -hex 32) flag --host 0.0.0.0
+      Serve beyond this machine; requests bear the token.
+
+Every setting is also read from the environment and from a file .env in the working directory or above it.
+Try it:
+  curl localhost:3000/features -H 'content-type: application/json' -d '{\"key\":\"new_dashboard\",\"enabled\":false}'
+  curl localhost:3000/features/new_dashboard/evaluate -H 'content-type: application/json' -d '{\"userId\":\"user123\"}'";
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,134 @@
+//! The program's arguments, its refusals, and who may come in.
+
+use std::process::Stdio;
+
+use serde_json::json;
+
+use crate::client::Client;
+use crate::fleet::Fleet;
+use crate::server::{Server, Settings};
+
+const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+
+/// Runs the program to its end: exit code, standard output, standard error.
+fn run(settings: &Settings, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = settings.command().args(arguments).stdin(Stdio::null()).output().expect("the program runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn help_teaches() {
+    let directory = tempfile::tempdir().unwrap();
+    let (code, help, _) = run(&Settings::sqlite(directory.path()), &["--help"]);
+    assert_eq!(code, Some(0));
+    for word in ["serve", "migrate", "--database-url", "DATABASE_URL", "REDIS_URL", "HOST", "PORT", "LOG", "curl", "Examples"] {
+        assert!(help.contains(word), "{word} in {help}");
+    }
+}
+
+#[test]
+fn a_setting_that_cannot_be_is_refused_with_what_to_do() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = Settings::sqlite(directory.path());
+    let rows: [(Settings, &[&str], &str); 6] = [
+        (settings.clone(), &["--host", "0.0.0.0"], "openssl rand -hex 32"),
+        (settings.clone(), &["--admin-token", "short"], "at least 32"),
+        (settings.clone(), &["--database-url", "mysql://x"], "postgres:// or sqlite:"),
+        (settings.clone(), &["--port", "70000"], "70000"),
+        (settings.clone(), &["--log", "no=such=filter"], "LOG"),
+        (Settings { database_url: "sqlite:/proc/none/flags.db".to_owned(), ..settings }, &[], "/proc/none"),
+    ];
+    for (settings, arguments, expected) in rows {
+        let (code, _, error) = run(&settings, arguments);
+        assert!(code.is_some_and(|code| code != 0), "{arguments:?}: {error}");
+        assert!(error.contains(expected), "{expected} in {error}");
+    }
+}
+
+#[test]
+fn migrate_prepares_a_database_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = Settings::sqlite(directory.path());
+    let (code, output, error) = run(&settings, &["migrate"]);
+    assert_eq!((code, output.contains("applied")), (Some(0), true), "{output}{error}");
+    let (code, output, _) = run(&settings, &["migrate"]);
+    assert_eq!((code, output.contains("up to date")), (Some(0), true), "{output}");
+}
+
+#[test]
+fn a_server_stops_when_told_to_and_keeps_what_it_was_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = Settings::sqlite(directory.path());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut server = Server::start(&settings);
+    runtime.block_on(async {
+        let client = Client::new(vec![server.url.clone()]);
+        client.post("/features", json!({"key": "f", "enabled": true})).await.expect(201);
+    });
+    assert_eq!(server.terminate(), Some(0));
+    let server = Server::start(&settings);
+    runtime.block_on(async {
+        let client = Client::new(vec![server.url.clone()]);
+        assert_eq!(client.get("/features/f").await.expect(200).json()["enabled"], true);
+    });
+}
+
+#[tokio::test]
+async fn with_a_token_every_route_but_the_health_checks_wants_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(&Settings::sqlite(directory.path()).with("FLAG_ADMIN_TOKEN", TOKEN));
+    let client = Client::new(vec![server.url.clone()]);
+    let right = format!("Bearer {TOKEN}");
+    let wrong = format!("Bearer {}x", &TOKEN[..31]);
+    for path in ["/features", "/features/f", "/environments/default/changes", "/metrics", "/openapi.json", "/docs", "/nothing", "//features"] {
+        for headers in [&[][..], &[("authorization", wrong.as_str())], &[("authorization", TOKEN)], &[("authorization", "Bearer ")]] {
+            let answer = client.send(reqwest::Method::GET, path, None, headers).await.expect(401);
+            assert_eq!((answer.code().as_str(), answer.header("www-authenticate")), ("unauthorized", "Bearer"));
+        }
+        let answer = client.send(reqwest::Method::GET, path, None, &[("authorization", &right)]).await;
+        assert_ne!(answer.status, 401, "{path}");
+    }
+    for path in ["/healthz", "/readyz"] {
+        client.get(path).await.expect(200);
+    }
+    let headers = [("authorization", right.as_str())];
+    let body = Some(json!({"key": "f", "enabled": true}));
+    client.send(reqwest::Method::POST, "/features", body.clone(), &[]).await.expect(401);
+    client.send(reqwest::Method::POST, "/features", body, &headers).await.expect(201);
+    let log = client.send(reqwest::Method::GET, "/environments/default/changes", None, &headers).await.json();
+    assert_eq!(log["changes"][0]["author"], "admin");
+}
+
+#[tokio::test]
+async fn without_a_token_only_loopback_names_are_served() {
+    let fleet = Fleet::sqlite();
+    let client = fleet.client();
+    for (host, status) in [("localhost:3000", 200), ("127.0.0.1", 200), ("[::1]:80", 200), ("evil.example", 403), ("10.0.0.1", 403)] {
+        let answer = client.send(reqwest::Method::GET, "/features", None, &[("host", host)]).await.expect(status);
+        if status == 403 {
+            assert_eq!(answer.code(), "host_not_allowed");
+        }
+    }
+    client.send(reqwest::Method::GET, "/healthz", None, &[("host", "evil.example")]).await.expect(200);
+}
+
+#[tokio::test]
+async fn secrets_are_not_printed() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = Settings {
+        redis_url: Some("redis://:hushhush@127.0.0.1:1".to_owned()),
+        ..Settings::postgres("postgres://flag:hushhush@127.0.0.1:1/flags", None)
+    };
+    let settings = settings.with("FLAG_ADMIN_TOKEN", &format!("{TOKEN}hushhush")).with("LOG", "trace");
+    let log = std::fs::File::create(directory.path().join("log")).unwrap();
+    let mut process = settings.command().stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
+    tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+    let running = process.try_wait().unwrap().is_none();
+    let _ = process.kill();
+    process.wait().unwrap();
+    let text = std::fs::read_to_string(directory.path().join("log")).unwrap();
+    assert!(running, "a node starts while its stores are down: {text}");
+    assert!(text.contains("***") && text.contains("listens on"), "{text}");
+    assert!(!text.contains("hushhush") && !text.contains(TOKEN), "{text}");
+}

@@ -1,0 +1,111 @@
+//! One server process: started on a free port, found by the address that it prints, ended with the test.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// The program under test.
+pub const FLAG: &str = env!("CARGO_BIN_EXE_flag");
+
+/// A running server. Dropping it kills it.
+pub struct Server {
+    process: Child,
+    pub url: String,
+}
+
+/// How a server is started.
+#[derive(Clone, Default)]
+pub struct Settings {
+    pub database_url: String,
+    pub redis_url: Option<String>,
+    pub environment: Vec<(String, String)>,
+}
+
+impl Settings {
+    /// A server with a file of embedded SQLite in `directory`.
+    pub fn sqlite(directory: &Path) -> Self {
+        let database_url = format!("sqlite:{}", directory.join("flags.db").display());
+        Self { database_url, ..Self::default() }
+    }
+
+    /// A node on a PostgreSQL database, with or without Redis.
+    pub fn postgres(database_url: &str, redis_url: Option<&str>) -> Self {
+        Self {
+            database_url: database_url.to_owned(),
+            redis_url: redis_url.map(str::to_owned),
+            ..Self::default()
+        }
+    }
+
+    /// The same with one more variable in its environment.
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The program with these settings and nothing inherited that could change them.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(FLAG);
+        for name in ["DATABASE_URL", "REDIS_URL", "HOST", "PORT", "LOG", "FLAG_ADMIN_TOKEN"] {
+            command.env_remove(name);
+        }
+        command.env("DATABASE_URL", &self.database_url).env("PORT", "0").env("LOG", "warn");
+        if let Some(url) = &self.redis_url {
+            command.env("REDIS_URL", url);
+        }
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.current_dir(std::env::temp_dir());
+        command
+    }
+}
+
+impl Server {
+    /// Starts a server and waits until it says where it listens.
+    pub fn start(settings: &Settings) -> Self {
+        let mut process = settings.command().stdout(Stdio::piped()).spawn().expect("the server starts");
+        let output = BufReader::new(process.stdout.take().expect("its output is piped"));
+        let (tell, told) = mpsc::channel();
+        // Reads on to the end, so that the server never waits for somebody to read its output.
+        std::thread::spawn(move || {
+            for line in output.lines().map_while(Result::ok) {
+                if let Some((_, address)) = line.split_once("listens on ") {
+                    let _ = tell.send(address.trim().to_owned());
+                }
+            }
+        });
+        let url = told.recv_timeout(Duration::from_secs(30));
+        let url = url.unwrap_or_else(|_| panic!("the server says where it listens; {:?}", process.try_wait()));
+        Self { process, url }
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        let _ = self.process.kill();
+        self.process.wait().expect("the server is gone");
+    }
+
+    /// SIGTERM; gives the exit code.
+    pub fn terminate(&mut self) -> Option<i32> {
+        let pid = self.pid().to_string();
+        Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
+        self.process.wait().expect("the server is gone").code()
+    }
+
+    /// What it exited with, if it did.
+    pub fn exited(&mut self) -> Option<i32> {
+        self.process.try_wait().expect("the server can be asked").and_then(|status| status.code())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}

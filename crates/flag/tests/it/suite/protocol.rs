@@ -1,0 +1,137 @@
+//! What holds of requests and answers in general.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::client::Client;
+
+pub async fn a_write_with_if_match_happens_once(client: Client) {
+    let created = client.post("/features", json!({"key": "f", "enabled": false})).await.expect(201);
+    let tag = created.header("etag").to_owned();
+    let patch = |enabled: bool, condition: String| {
+        let client = &client;
+        async move {
+            let headers = [("if-match", condition.as_str())];
+            client.send(Method::PATCH, "/features/f/global", Some(json!({"enabled": enabled})), &headers).await
+        }
+    };
+    assert_eq!(patch(true, tag.clone()).await.expect(200).header("etag"), "\"2\"");
+    let late = patch(false, tag.clone()).await.expect(412);
+    assert_eq!((late.code().as_str(), late.revision()), ("precondition_failed", 2));
+    patch(false, "*".to_owned()).await.expect(200);
+    patch(true, "\"1\", \"3\"".to_owned()).await.expect(200);
+    assert_eq!(patch(true, "W/\"4\"".to_owned()).await.expect(412).code(), "precondition_failed");
+    assert_eq!(patch(true, "4".to_owned()).await.expect(400).code(), "invalid_input");
+
+    let stale = [("if-match", tag.as_str())];
+    client.send(Method::DELETE, "/features/f", None, &stale).await.expect(412);
+    let body = Some(json!({"userId": "u", "enabled": true}));
+    client.send(Method::POST, "/features/f/user-override", body, &stale).await.expect(412);
+    let body = Some(json!({"key": "g", "enabled": true}));
+    client.send(Method::POST, "/features", body, &[("if-match", "*")]).await.expect(412);
+
+    let known = [("if-none-match", "\"4\"")];
+    let unchanged = client.send(Method::GET, "/features/f", None, &known).await.expect(304);
+    assert_eq!((unchanged.text.as_str(), unchanged.header("etag")), ("", "\"4\""));
+    client.send(Method::GET, "/features/f", None, &[("if-none-match", "\"3\"")]).await.expect(200);
+    client.send(Method::DELETE, "/features/f", None, &[("if-match", "\"4\"")]).await.expect(204);
+}
+
+pub async fn every_answer_has_a_revision_and_a_request_id(client: Client) {
+    client.post("/features", json!({"key": "f", "enabled": false})).await.expect(201);
+    for (method, path, status) in [
+        (Method::GET, "/features", 200),
+        (Method::GET, "/features/f", 200),
+        (Method::GET, "/features/nothing", 404),
+        (Method::GET, "/nothing", 404),
+        (Method::PUT, "/features", 405),
+        (Method::GET, "/healthz", 200),
+        (Method::GET, "/readyz", 200),
+        (Method::GET, "/metrics", 200),
+        (Method::GET, "/openapi.json", 200),
+        (Method::GET, "/", 200),
+    ] {
+        let answer = client.send(method, path, None, &[("x-request-id", "abc-1")]).await.expect(status);
+        assert_eq!((answer.revision(), answer.header("x-request-id")), (1, "abc-1"), "{path}");
+        let answer = client.get("/features").await;
+        assert_eq!(answer.header("x-request-id").len(), 36);
+    }
+}
+
+pub async fn unknown_routes_and_methods_are_problems(client: Client) {
+    for (method, path, status, code, allow) in [
+        (Method::GET, "/nothing", 404, "route_not_found", ""),
+        (Method::GET, "/features/", 404, "route_not_found", ""),
+        (Method::POST, "/features/f/nothing", 404, "route_not_found", ""),
+        (Method::PUT, "/features", 405, "method_not_allowed", "GET, POST"),
+        (Method::POST, "/features/f", 405, "method_not_allowed", "DELETE, GET"),
+        (Method::GET, "/features/f/evaluate", 405, "method_not_allowed", "POST"),
+        (Method::OPTIONS, "/features/f/global", 405, "method_not_allowed", "PATCH"),
+    ] {
+        let answer = client.send(method, path, None, &[]).await.expect(status);
+        let mut methods: Vec<&str> = answer.header("allow").split(", ").collect();
+        methods.sort_unstable();
+        assert_eq!((answer.code().as_str(), methods.join(", ").as_str()), (code, allow), "{path}");
+        let problem = answer.json();
+        assert_eq!(problem["status"], status);
+        assert!(problem["title"].is_string() && problem["detail"].is_string(), "{problem}");
+    }
+}
+
+pub async fn the_interface_describes_itself(client: Client) {
+    let api = client.get("/openapi.json").await.expect(200).json();
+    let paths = api["paths"].as_object().expect("paths");
+    for (path, methods) in [
+        ("/features", &["get", "post"][..]),
+        ("/features/{key}", &["delete", "get"]),
+        ("/features/{key}/global", &["patch"]),
+        ("/features/{key}/rollout", &["patch"]),
+        ("/features/{key}/evaluate", &["post"]),
+        ("/features/{key}/overrides", &["get"]),
+        ("/features/{key}/user-override", &["post"]),
+        ("/features/{key}/user-override/{userId}", &["delete"]),
+        ("/features/{key}/group-override", &["post"]),
+        ("/features/{key}/group-override/{groupId}", &["delete"]),
+        ("/features/{key}/region-override", &["post"]),
+        ("/features/{key}/region-override/{region}", &["delete"]),
+        ("/environments/{environment}/changes", &["get"]),
+    ] {
+        let found: Vec<&String> = paths[path].as_object().expect(path).keys().collect();
+        assert_eq!(found, methods, "{path}");
+    }
+    let page = client.get("/docs").await.expect(200);
+    for part in ["/docs/page.css", "/docs/page.js"] {
+        assert!(page.text.contains(part));
+        let text = client.get(part).await.expect(200).text;
+        assert!(!text.contains("http://") && !text.contains("https://"), "{part} loads from elsewhere");
+    }
+    assert!(!page.text.contains("http"));
+}
+
+pub async fn health_and_meters_can_be_read(client: Client) {
+    client.post("/features", json!({"key": "f", "enabled": true})).await.expect(201);
+    client.evaluate("f", json!({"userId": "u"})).await;
+    client.evaluate("f", json!({"userId": "u"})).await;
+    assert_eq!(client.get("/healthz").await.expect(200).text, "ok\n");
+    let ready = client.get("/readyz").await.expect(200).text;
+    let parts: Vec<&str> = ready.lines().map(|line| line.split(':').next().unwrap()).collect();
+    assert_eq!(parts, ["ready", "store", "cache", "feed", "snapshot"], "{ready}");
+    assert!(ready.contains("store: up") && ready.contains("revision 1, 1 flags"), "{ready}");
+    let meters = client.get("/metrics").await.expect(200).text;
+    for name in [
+        "flag_revision 1",
+        "flag_flags 1",
+        "flag_ready 1",
+        "flag_store_up 1",
+        "flag_feed_up 1",
+        "flag_store_confirmed_age_seconds",
+        "http_requests_total{",
+        "http_request_duration_seconds_bucket{",
+        "flag_evaluations_total{source=\"GLOBAL_DEFAULT\"} ",
+    ] {
+        assert!(meters.contains(name), "{name} in {meters}");
+    }
+    // The nodes of this version all tell the same name.
+    let welcome: Value = client.get("/").await.expect(200).json();
+    assert_eq!(welcome["name"], "flag");
+}

@@ -1,0 +1,165 @@
+//! Manifests of crates as the rules see them, and the rule that every crate takes the lints of the workspace.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use toml::{Spanned, Table, Value};
+
+use super::{Tree, Violation, tree::File};
+
+type Entries = BTreeMap<Spanned<String>, Value>;
+
+/// The manifest of one crate.
+pub(super) struct Manifest<'a> {
+    pub(super) file: &'a File,
+    pub(super) crate_name: String,
+    pub(super) dependencies: Vec<Dependency>,
+    takes_lints: bool,
+}
+
+/// One line of a dependency table.
+pub(super) struct Dependency {
+    /// The name of the package, also where the manifest gives it another.
+    pub(super) package: String,
+    pub(super) line: usize,
+    pub(super) kind: Kind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// It is part of the crate, or of its build.
+    Normal,
+    /// It is part of the tests only.
+    Development,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Raw {
+    package: Package,
+    #[serde(default)]
+    lints: Table,
+    // Not flattened: that would lose the places of the keys.
+    #[serde(default)]
+    dependencies: Entries,
+    #[serde(default)]
+    build_dependencies: Entries,
+    #[serde(default)]
+    dev_dependencies: Entries,
+    #[serde(default)]
+    target: BTreeMap<String, Tables>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+struct Tables {
+    dependencies: Entries,
+    build_dependencies: Entries,
+    dev_dependencies: Entries,
+}
+
+/// The manifest of every crate; that of the workspace has no package and is not among them.
+pub(super) fn manifests(tree: &Tree) -> Vec<Manifest<'_>> {
+    let renamed = renamed_by_workspace(tree);
+    let crates = tree.files().filter(|file| file.path.ends_with("/Cargo.toml"));
+    crates.filter_map(|file| parse(file, &renamed).ok()).collect()
+}
+
+/// Every crate takes the lints of the workspace, and every manifest can be read.
+pub(super) fn check(tree: &Tree) -> Vec<Violation> {
+    let renamed = renamed_by_workspace(tree);
+    let crates = tree.files().filter(|file| file.path.ends_with("/Cargo.toml"));
+    let fault = |file: &File| match parse(file, &renamed) {
+        Err(error) => Some(Violation::new("manifest", &file.path, 1, error.message())),
+        Ok(manifest) if !manifest.takes_lints => {
+            Some(Violation::new("lints", &file.path, 1, "must hold `[lints] workspace = true`"))
+        }
+        Ok(_) => None,
+    };
+    crates.filter_map(fault).collect()
+}
+
+fn parse<'a>(file: &'a File, renamed: &BTreeMap<String, String>) -> Result<Manifest<'a>, toml::de::Error> {
+    let raw: Raw = toml::from_str(&file.text)?;
+    let mut dependencies = Vec::new();
+    let Raw { dependencies: normal, build_dependencies, dev_dependencies, .. } = raw;
+    let own = Tables { dependencies: normal, build_dependencies, dev_dependencies };
+    for tables in [own].into_iter().chain(raw.target.into_values()) {
+        for (kind, entries) in [
+            (Kind::Normal, tables.dependencies),
+            (Kind::Normal, tables.build_dependencies),
+            (Kind::Development, tables.dev_dependencies),
+        ] {
+            dependencies.extend(entries.into_iter().map(|(name, value)| {
+                let line = file.text.get(..name.span().start).map_or(1, |before| before.lines().count() + 1);
+                let name = name.into_inner();
+                let package = package_of(&value).or_else(|| renamed.get(&name).cloned()).unwrap_or(name);
+                Dependency { package, line, kind }
+            }));
+        }
+    }
+    let takes_lints = raw.lints.get("workspace").and_then(Value::as_bool).unwrap_or_default();
+    Ok(Manifest { file, crate_name: raw.package.name, dependencies, takes_lints })
+}
+
+/// Dependencies that the manifest of the workspace lists under another name than their own.
+fn renamed_by_workspace(tree: &Tree) -> BTreeMap<String, String> {
+    let root = tree.files().find(|file| file.path == "Cargo.toml");
+    let table: Table = root.and_then(|file| toml::from_str(&file.text).ok()).unwrap_or_default();
+    let listed = table.get("workspace").and_then(|workspace| workspace.get("dependencies")?.as_table());
+    let entries = listed.into_iter().flatten();
+    entries.filter_map(|(name, value)| Some((name.clone(), package_of(value)?))).collect()
+}
+
+fn package_of(dependency: &Value) -> Option<String> {
+    dependency.get("package")?.as_str().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn messages(manifest: &str) -> Vec<String> {
+        check(&Tree::sample(&[("crates/a/Cargo.toml", manifest)])).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_crate_without_the_lints_of_the_workspace_is_reported() {
+        assert_eq!(messages("[package]\nname = \"a\"\n[lints]\nworkspace = true\n"), [""; 0]);
+        let lacks = ["crates/a/Cargo.toml:1: lints: must hold `[lints] workspace = true`"];
+        assert_eq!(messages("[package]\nname = \"a\"\n"), lacks);
+        assert_eq!(messages("[package]\nname = \"a\"\n[lints.rust]\nunsafe_code = \"allow\"\n"), lacks);
+    }
+
+    #[test]
+    fn a_manifest_that_cannot_be_read_is_reported() {
+        assert_eq!(messages("[package\n").len(), 1);
+    }
+
+    #[test]
+    fn dependencies_are_known_by_their_own_name_and_line() {
+        let tree = Tree::sample(&[
+            (
+                "Cargo.toml",
+                "[workspace.dependencies]\ndatabase = { package = \"rusqlite\", version = \"1\" }\n",
+            ),
+            (
+                "crates/a/Cargo.toml",
+                "[package]\nname = \"a\"\n[dependencies]\nserde = \"1\"\ndatabase.workspace = true\n\
+                 [target.'cfg(unix)'.dev-dependencies]\nhttp = { package = \"actix-web\", version = \"4\" }\n",
+            ),
+        ]);
+        let manifests = manifests(&tree);
+        let found: Vec<(&str, usize, bool)> = manifests
+            .iter()
+            .flat_map(|manifest| &manifest.dependencies)
+            .map(|entry| (entry.package.as_str(), entry.line, entry.kind == Kind::Development))
+            .collect();
+        assert_eq!(found, [("rusqlite", 5, false), ("serde", 4, false), ("actix-web", 7, true)]);
+    }
+}
