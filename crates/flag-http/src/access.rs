@@ -26,9 +26,10 @@ impl Access {
                 match bearer {
                     Some(found) if token.is(found) => Ok(()),
                     Some(_) => Err(Problem::new(Code::Unauthorized, "the access token is not the right one")),
-                    None => {
-                        Err(Problem::new(Code::Unauthorized, "send the access token as `Authorization: Bearer …`"))
-                    }
+                    None => Err(Problem::new(
+                        Code::Unauthorized,
+                        "send the access token as `Authorization: Bearer …`",
+                    )),
                 }
             }
             Self::Loopback => {
@@ -122,7 +123,15 @@ mod tests {
         for host in ["localhost", "LOCALHOST:3000", "127.0.0.1", "127.8.9.1:80", "[::1]", "[::1]:3000"] {
             assert!(is_loopback(host), "{host}");
         }
-        for host in ["", "evil.example", "localhost.evil.example:3000", "127.0.0.1.nip.io", "192.168.1.4", "[::2]", ":80"] {
+        for host in [
+            "",
+            "evil.example",
+            "localhost.evil.example:3000",
+            "127.0.0.1.nip.io",
+            "192.168.1.4",
+            "[::2]",
+            ":80",
+        ] {
             assert!(!is_loopback(host), "{host}");
         }
     }

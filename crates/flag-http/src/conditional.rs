@@ -54,7 +54,11 @@ impl Tag<'_> {
 fn tags<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<Tags<'a>>, Problem> {
     let bad = || {
         let title = if *name == IF_MATCH { "If-Match" } else { "If-None-Match" };
-        Problem::fault(Place::Header, title, "must be `*` or a list of entity tags, such as \"7\" with its quotes")
+        Problem::fault(
+            Place::Header,
+            title,
+            "must be `*` or a list of entity tags, such as \"7\" with its quotes",
+        )
     };
     let mut listed = Vec::new();
     let mut given = false;

@@ -23,15 +23,26 @@ pub fn document() -> Document {
             the name in `Flag-Author` into the log.",
     ),
     paths(
-        features::create, features::list, features::read, features::delete,
-        settings::global, settings::rollout,
+        features::create,
+        features::list,
+        features::read,
+        features::delete,
+        settings::global,
+        settings::rollout,
         evaluate::evaluate,
-        overrides::list, overrides::pin_user, overrides::release_user, overrides::pin_group, overrides::release_group,
-        overrides::pin_region, overrides::release_region,
+        overrides::list,
+        overrides::pin_user,
+        overrides::release_user,
+        overrides::pin_group,
+        overrides::release_group,
+        overrides::pin_region,
+        overrides::release_region,
         changes::list,
-        health::alive, health::ready, health::metrics,
+        health::alive,
+        health::ready,
+        health::metrics,
     ),
-    components(schemas(ProblemDocument)),
+    components(schemas(ProblemDocument))
 )]
 struct Api;
 

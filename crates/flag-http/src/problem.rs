@@ -43,17 +43,23 @@ impl Code {
             Self::InvalidInput => ("invalid_input", StatusCode::BAD_REQUEST, "The input is invalid"),
             Self::BadRequest => ("bad_request", StatusCode::BAD_REQUEST, "The request cannot be understood"),
             Self::Unauthorized => ("unauthorized", StatusCode::UNAUTHORIZED, "An access token is needed"),
-            Self::HostNotAllowed => ("host_not_allowed", StatusCode::FORBIDDEN, "This host name is not served"),
+            Self::HostNotAllowed => {
+                ("host_not_allowed", StatusCode::FORBIDDEN, "This host name is not served")
+            }
             Self::RouteNotFound => ("route_not_found", StatusCode::NOT_FOUND, "There is no such route"),
             Self::EnvironmentNotFound => {
                 ("environment_not_found", StatusCode::NOT_FOUND, "There is no such environment")
             }
             Self::FlagNotFound => ("flag_not_found", StatusCode::NOT_FOUND, "There is no such flag"),
-            Self::OverrideNotFound => ("override_not_found", StatusCode::NOT_FOUND, "There is no such override"),
+            Self::OverrideNotFound => {
+                ("override_not_found", StatusCode::NOT_FOUND, "There is no such override")
+            }
             Self::MethodNotAllowed => {
                 ("method_not_allowed", StatusCode::METHOD_NOT_ALLOWED, "The route does not know this method")
             }
-            Self::RequestTimeout => ("request_timeout", StatusCode::REQUEST_TIMEOUT, "The body took too long"),
+            Self::RequestTimeout => {
+                ("request_timeout", StatusCode::REQUEST_TIMEOUT, "The body took too long")
+            }
             Self::FlagExists => ("flag_exists", StatusCode::CONFLICT, "The flag exists already"),
             Self::PreconditionFailed => {
                 ("precondition_failed", StatusCode::PRECONDITION_FAILED, "The flag has changed meanwhile")
@@ -70,7 +76,9 @@ impl Code {
             Self::OutcomeUnknown => {
                 ("outcome_unknown", StatusCode::SERVICE_UNAVAILABLE, "The outcome of the write is unknown")
             }
-            Self::Overloaded => ("overloaded", StatusCode::SERVICE_UNAVAILABLE, "Too many writes are waiting"),
+            Self::Overloaded => {
+                ("overloaded", StatusCode::SERVICE_UNAVAILABLE, "Too many writes are waiting")
+            }
         }
     }
 
@@ -128,7 +136,8 @@ impl Problem {
 
     /// The problem with all of `errors`.
     pub(crate) fn invalid(errors: Vec<Fault>) -> Self {
-        let texts: Vec<String> = errors.iter().map(|fault| format!("`{}` {}", fault.field, fault.message)).collect();
+        let texts: Vec<String> =
+            errors.iter().map(|fault| format!("`{}` {}", fault.field, fault.message)).collect();
         Self { errors, ..Self::new(Code::InvalidInput, texts.join("; ")) }
     }
 

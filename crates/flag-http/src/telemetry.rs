@@ -9,7 +9,8 @@ use metrics::{Counter, Key, Label, Level, Metadata, Recorder, Unit};
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
 /// How long answers take, in seconds: the borders of the histogram.
-const BUCKETS: [f64; 12] = [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0];
+const BUCKETS: [f64; 12] =
+    [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0];
 
 /// The meters of one node.
 pub struct Telemetry {
@@ -61,8 +62,11 @@ impl Telemetry {
             _ => "other".to_owned(),
         };
         let route = Label::new("route", route.to_owned());
-        let labels = vec![Label::new("method", method), route.clone(), Label::new("status", status.to_string())];
-        self.recorder.register_counter(&Key::from_parts("http_requests_total", labels), &METADATA).increment(1);
+        let labels =
+            vec![Label::new("method", method), route.clone(), Label::new("status", status.to_string())];
+        self.recorder
+            .register_counter(&Key::from_parts("http_requests_total", labels), &METADATA)
+            .increment(1);
         let key = Key::from_parts("http_request_duration_seconds", vec![route]);
         self.recorder.register_histogram(&key, &METADATA).record(elapsed.as_secs_f64());
     }
@@ -96,8 +100,18 @@ impl Telemetry {
             ("flag_feed_up", "gauge", "1 if hints of changes are expected to arrive.", up(status.feed.1)),
             ("flag_batches_total", "counter", "Transactions that held changes.", number(status.batches)),
             ("flag_changes_total", "counter", "Changes committed by this node.", number(status.changes)),
-            ("flag_conflicts_total", "counter", "Times that another node was first.", number(status.conflicts)),
-            ("flag_turned_away_total", "counter", "Writes refused because too many waited.", number(status.turned_away)),
+            (
+                "flag_conflicts_total",
+                "counter",
+                "Times that another node was first.",
+                number(status.conflicts),
+            ),
+            (
+                "flag_turned_away_total",
+                "counter",
+                "Writes refused because too many waited.",
+                number(status.turned_away),
+            ),
         ] {
             // Writing into a text cannot fail.
             let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");

@@ -16,9 +16,12 @@ pub(crate) async fn parts(settings: &Settings) -> anyhow::Result<Parts> {
     match &settings.database_url {
         Database::Sqlite(path) => {
             if settings.redis_url.is_some() {
-                tracing::warn!("REDIS_URL is not used: a file of SQLite serves one node, which needs no cache");
+                tracing::warn!(
+                    "REDIS_URL is not used: a file of SQLite serves one node, which needs no cache"
+                );
             }
-            let store = SqliteStore::open(path).with_context(|| format!("{} cannot be opened", settings.database_url))?;
+            let store = SqliteStore::open(path)
+                .with_context(|| format!("{} cannot be opened", settings.database_url))?;
             let store = Arc::new(store);
             Ok(Parts { environment, source: store.clone(), store, feed: Arc::new(ProcessFeed::default()) })
         }
@@ -42,7 +45,9 @@ pub(crate) async fn migrate(database: &Database) -> anyhow::Result<usize> {
 /// Prepares the database if it can be reached. If not, the node starts all the same and prepares it later.
 async fn prepare(store: &PgStore, database: &Database) -> anyhow::Result<()> {
     match store.prepare().await {
-        Ok(prepared) => tracing::info!(applied = prepared.applied, version = prepared.version, "the schema is ready"),
+        Ok(prepared) => {
+            tracing::info!(applied = prepared.applied, version = prepared.version, "the schema is ready")
+        }
         Err(error @ PrepareError::Unavailable(_)) => {
             tracing::warn!(error = format!("{:#}", anyhow::Error::new(error)), %database, "starting without the store");
         }
@@ -51,7 +56,7 @@ async fn prepare(store: &PgStore, database: &Database) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Where snapshots come from and how nodes hear of changes: through Redis where there is one, else through PostgreSQL.
+/// Where snapshots come from and how nodes hear of changes: through PostgreSQL.
 fn neighbours(
     settings: &Settings,
     postgres: &str,
@@ -59,9 +64,6 @@ fn neighbours(
 ) -> anyhow::Result<(Arc<dyn FlagSource>, Arc<dyn ChangeFeed>)> {
     match &settings.redis_url {
         None => Ok((store, Arc::new(PgFeed::start(postgres).context("DATABASE_URL")?))),
-        Some(url) => {
-            let what = || format!("REDIS_URL={}", without_secrets(url));
-            bail!("{}", what())
-        }
+        Some(url) => bail!("REDIS_URL={}: this release cannot use Redis yet; unset it", without_secrets(url)),
     }
 }

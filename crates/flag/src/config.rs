@@ -27,7 +27,11 @@ pub(crate) enum Command {
 pub(crate) struct Settings {
     /// Where flags are stored: `postgres://user:password@host:5432/name` or `sqlite:path/to/file.db`.
     #[arg(
-        long, global = true, env = "DATABASE_URL", value_name = "URL", hide_env_values = true,
+        long,
+        global = true,
+        env = "DATABASE_URL",
+        value_name = "URL",
+        hide_env_values = true,
         default_value = "sqlite:data/flags.db"
     )]
     pub(crate) database_url: Database,

@@ -30,7 +30,8 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     first_snapshot(&engine).await;
     let telemetry = Telemetry::new().context("the meters cannot be set up")?;
     let node = Data::new(Node { engine, access, telemetry });
-    let server = flag_http::serve(listener, node.clone(), Limits::default()).context("the server cannot start")?;
+    let server =
+        flag_http::serve(listener, node.clone(), Limits::default()).context("the server cannot start")?;
     welcome(address);
 
     let upkeep = tokio::spawn(async move {

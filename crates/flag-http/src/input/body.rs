@@ -49,7 +49,10 @@ fn check_headers(headers: &HeaderMap, limit: usize) -> Result<(), Problem> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let media_type = text(CONTENT_TYPE).unwrap_or_default().split(';').next().unwrap_or_default().trim();
     if !media_type.eq_ignore_ascii_case("application/json") {
-        return Err(Problem::new(Code::UnsupportedMediaType, "send the body with `Content-Type: application/json`"));
+        return Err(Problem::new(
+            Code::UnsupportedMediaType,
+            "send the body with `Content-Type: application/json`",
+        ));
     }
     if text(CONTENT_ENCODING).is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
         return Err(Problem::new(Code::UnsupportedMediaType, "send the body without a `Content-Encoding`"));
@@ -62,7 +65,9 @@ fn check_headers(headers: &HeaderMap, limit: usize) -> Result<(), Problem> {
 
 async fn receive(payload: Payload, limit: usize) -> Result<Bytes, Problem> {
     match tokio::time::timeout(PATIENCE, payload.to_bytes_limited(limit)).await {
-        Err(_) => Err(Problem::new(Code::RequestTimeout, format!("no whole body within {} s", PATIENCE.as_secs()))),
+        Err(_) => {
+            Err(Problem::new(Code::RequestTimeout, format!("no whole body within {} s", PATIENCE.as_secs())))
+        }
         Ok(Err(_)) => Err(too_large(limit)),
         Ok(Ok(Err(_))) => Err(cut_short()),
         Ok(Ok(Ok(bytes))) => Ok(bytes),

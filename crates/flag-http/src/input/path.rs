@@ -18,7 +18,11 @@ impl FromRequest for FlagPath {
     fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
         let key = request.match_info().get("key").and_then(|text| text.parse().ok()).map(Self);
         // A name that no flag can have is not invalid input: there just is no such flag.
-        ready(key.ok_or_else(|| Problem::new(Code::FlagNotFound, "no flag can have the key that the path names")))
+        ready(
+            key.ok_or_else(|| {
+                Problem::new(Code::FlagNotFound, "no flag can have the key that the path names")
+            }),
+        )
     }
 }
 

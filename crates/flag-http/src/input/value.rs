@@ -38,7 +38,9 @@ fn string(raw: &str) -> Result<Cow<'_, str>, String> {
     // An unescaped string is borrowed as it stands, and most are.
     match serde_json::from_str::<&str>(raw) {
         Ok(text) => Ok(Cow::Borrowed(text)),
-        Err(_) => serde_json::from_str(raw).map(Cow::Owned).map_err(|_| "holds an invalid escape sequence".to_owned()),
+        Err(_) => serde_json::from_str(raw)
+            .map(Cow::Owned)
+            .map_err(|_| "holds an invalid escape sequence".to_owned()),
     }
 }
 
@@ -95,7 +97,11 @@ impl Read for Revision {
 
 impl Read for String {
     fn text(text: &str) -> Result<Self, String> {
-        if text.len() > 1_024 { Err("must be at most 1024 bytes long".to_owned()) } else { Ok(text.to_owned()) }
+        if text.len() > 1_024 {
+            Err("must be at most 1024 bytes long".to_owned())
+        } else {
+            Ok(text.to_owned())
+        }
     }
 }
 

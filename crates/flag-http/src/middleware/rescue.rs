@@ -20,7 +20,8 @@ pub(crate) async fn check(
     // The snapshot is immutable and the engine's tasks are elsewhere: a handler that panicked leaves nothing half done.
     let outcome = AssertUnwindSafe(next.call(request)).catch_unwind().await;
     // The panic hook has written down what happened and where.
-    let outcome = outcome.unwrap_or_else(|_| Err(Problem::new(Code::Internal, "an unexpected failure").into()));
+    let outcome =
+        outcome.unwrap_or_else(|_| Err(Problem::new(Code::Internal, "an unexpected failure").into()));
     match outcome {
         Ok(response) => {
             let response = response.map_into_boxed_body();
@@ -39,7 +40,8 @@ pub(crate) struct Deliberate;
 /// The problem that a failure without a document should have been.
 fn problem(response: &HttpResponse<BoxBody>) -> Option<Problem> {
     let status = response.status();
-    let is_document = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "application/problem+json");
+    let is_document =
+        response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "application/problem+json");
     let is_failure = status.is_client_error() || status.is_server_error();
     if !is_failure || is_document || response.extensions().contains::<Deliberate>() {
         return None;
@@ -48,11 +50,14 @@ fn problem(response: &HttpResponse<BoxBody>) -> Option<Problem> {
         StatusCode::NOT_FOUND => Problem::new(Code::RouteNotFound, "see /docs for the routes that there are"),
         StatusCode::METHOD_NOT_ALLOWED => {
             let methods = response.headers().get(ALLOW).cloned();
-            let known = methods.as_ref().and_then(|methods| methods.to_str().ok()).unwrap_or_default().to_owned();
+            let known =
+                methods.as_ref().and_then(|methods| methods.to_str().ok()).unwrap_or_default().to_owned();
             Problem::new(Code::MethodNotAllowed, format!("the route knows {known}")).allow(methods)
         }
         StatusCode::PAYLOAD_TOO_LARGE => Problem::new(Code::BodyTooLarge, "the body is too large"),
-        status if status.is_client_error() => Problem::new(Code::BadRequest, "the request cannot be understood"),
+        status if status.is_client_error() => {
+            Problem::new(Code::BadRequest, "the request cannot be understood")
+        }
         _ => Problem::new(Code::Internal, "an unexpected failure"),
     })
 }

@@ -25,7 +25,8 @@ pub(crate) async fn check(
     let started = Instant::now();
     let node = request.app_data::<web::Data<Node>>().cloned();
     // Taken before the answer is made: what the answer says is at least as new.
-    let revision = node.as_ref().and_then(|node| node.engine.snapshot()).map_or(0, |live| live.version().revision);
+    let revision =
+        node.as_ref().and_then(|node| node.engine.snapshot()).map_or(0, |live| live.version().revision);
     let id = request_id(&request);
     let method = request.method().clone();
 
@@ -79,9 +80,10 @@ fn mark(headers: &mut HeaderMap, revision: Revision, id: HeaderValue) {
 
 /// The id that the client gave, if it is fit to be written into logs, or else a new one.
 fn request_id(request: &ServiceRequest) -> HeaderValue {
-    let given = request.headers().get(REQUEST_ID).filter(|id| {
-        (1..=128).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic)
-    });
+    let given = request
+        .headers()
+        .get(REQUEST_ID)
+        .filter(|id| (1..=128).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic));
     given.cloned().unwrap_or_else(|| {
         let id = Uuid::now_v7().to_string();
         HeaderValue::from_str(&id).unwrap_or_else(|_| HeaderValue::from_static("unknown"))

@@ -81,7 +81,8 @@ pub(crate) async fn evaluate(
     let (user, group, region) = (text(user_id), text(group_id), text(region));
     let evaluation = flag.evaluate(&Context::new().user(&user).group(&group).region(&region));
     node.telemetry.evaluated(evaluation.source);
-    let answer = Answer { key: flag.key.as_str(), enabled: evaluation.enabled(), source: evaluation.source.name() };
+    let answer =
+        Answer { key: flag.key.as_str(), enabled: evaluation.enabled(), source: evaluation.source.name() };
     Ok(answer::json(StatusCode::OK, snapshot.version().revision, &answer))
 }
 

@@ -10,10 +10,12 @@ use utoipa::ToSchema;
 use super::features::find;
 use super::write::write;
 use crate::answer;
-use crate::input::{Body, FlagPath, Limit, Members, Optional, Query, Required, Search, Shape, subject_in_path};
+use crate::input::{
+    Body, FlagPath, Limit, Members, Optional, Query, Required, Search, Shape, subject_in_path,
+};
 use crate::node::Node;
-use crate::openapi::{PageQuery, UserOverrideSchema};
 use crate::openapi::{GroupOverrideSchema, OverridePageSchema, RegionOverrideSchema};
+use crate::openapi::{PageQuery, UserOverrideSchema};
 use crate::problem::{Code, Place, Problem, ProblemDocument};
 
 /// The member that names the subject of a level.
@@ -82,7 +84,16 @@ macro_rules! level_routes {
 
 level_routes!(User, PinUser, user_id, UserOverrideSchema, pin_user, release_user, "user", "userId");
 level_routes!(Group, PinGroup, group_id, GroupOverrideSchema, pin_group, release_group, "group", "groupId");
-level_routes!(Region, PinRegion, region, RegionOverrideSchema, pin_region, release_region, "region", "region");
+level_routes!(
+    Region,
+    PinRegion,
+    region,
+    RegionOverrideSchema,
+    pin_region,
+    release_region,
+    "region",
+    "region"
+);
 
 async fn pin(
     node: &Node,
@@ -184,7 +195,8 @@ pub(crate) async fn list(
     let start = cursor.get().map(|cursor| Start::parse(&cursor)).transpose()?;
     let snapshot = node.snapshot()?;
     let flag = find(&snapshot, &path.0)?.clone();
-    let (level, prefix, limit) = (level.get(), prefix.get().unwrap_or_default(), limit.get().unwrap_or_default());
+    let (level, prefix, limit) =
+        (level.get(), prefix.get().unwrap_or_default(), limit.get().unwrap_or_default());
     // Off the worker: a million ids are searched in tens of milliseconds.
     let page = web::block(move || page(&flag, level, &prefix, limit, start.as_ref()));
     let page = page.await.map_err(|_| Problem::new(Code::Internal, "the list was interrupted"))?;
@@ -200,8 +212,9 @@ struct Start {
 impl Start {
     fn parse(text: &str) -> Result<Self, Problem> {
         let parts = text.split_once(':').and_then(|(level, subject)| Some((Level::named(level)?, subject)));
-        let (level, subject) = parts
-            .ok_or_else(|| Problem::fault(Place::Query, "cursor", "must be the `nextCursor` of the page before"))?;
+        let (level, subject) = parts.ok_or_else(|| {
+            Problem::fault(Place::Query, "cursor", "must be the `nextCursor` of the page before")
+        })?;
         Ok(Self { level, subject: subject.to_owned() })
     }
 }

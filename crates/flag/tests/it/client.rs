@@ -26,7 +26,11 @@ pub struct Answer {
 impl Answer {
     /// The body as JSON; `null` if there is none.
     pub fn json(&self) -> Value {
-        if self.text.is_empty() { Value::Null } else { serde_json::from_str(&self.text).expect("the body is JSON") }
+        if self.text.is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_str(&self.text).expect("the body is JSON")
+        }
     }
 
     /// The `Flag-Revision` header.
@@ -61,7 +65,13 @@ impl Client {
     }
 
     /// Sends a request to the next node.
-    pub async fn send(&self, method: Method, path: &str, body: Option<Value>, headers: &[(&str, &str)]) -> Answer {
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+        headers: &[(&str, &str)],
+    ) -> Answer {
         let deadline = Instant::now() + Duration::from_secs(5);
         let node = self.next.fetch_add(1, Ordering::Relaxed) % self.nodes.len();
         let url = format!("{}{path}", self.nodes[node]);
@@ -109,14 +119,21 @@ impl Client {
         let answer = self.post(&format!("/features/{key}/evaluate"), context).await.expect(200).json();
         assert_eq!(answer["key"], key);
         assert_eq!(answer.as_object().expect("an object").len(), 3, "{answer}");
-        (answer["enabled"].as_bool().expect("a boolean"), answer["source"].as_str().expect("a text").to_owned())
+        (
+            answer["enabled"].as_bool().expect("a boolean"),
+            answer["source"].as_str().expect("a text").to_owned(),
+        )
     }
 
     /// The whole log, oldest first.
     pub async fn log(&self) -> Vec<Value> {
         let (mut lines, mut cursor) = (Vec::new(), String::new());
         loop {
-            let page = self.get(&format!("/environments/default/changes?limit=500{cursor}")).await.expect(200).json();
+            let page = self
+                .get(&format!("/environments/default/changes?limit=500{cursor}"))
+                .await
+                .expect(200)
+                .json();
             lines.extend(page["changes"].as_array().expect("a list").iter().cloned());
             match page["nextCursor"].as_str() {
                 Some(next) => cursor = format!("&cursor={next}"),

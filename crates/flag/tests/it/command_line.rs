@@ -22,7 +22,18 @@ fn help_teaches() {
     let directory = tempfile::tempdir().unwrap();
     let (code, help, _) = run(&Settings::sqlite(directory.path()), &["--help"]);
     assert_eq!(code, Some(0));
-    for word in ["serve", "migrate", "--database-url", "DATABASE_URL", "REDIS_URL", "HOST", "PORT", "LOG", "curl", "Examples"] {
+    for word in [
+        "serve",
+        "migrate",
+        "--database-url",
+        "DATABASE_URL",
+        "REDIS_URL",
+        "HOST",
+        "PORT",
+        "LOG",
+        "curl",
+        "Examples",
+    ] {
         assert!(help.contains(word), "{word} in {help}");
     }
 }
@@ -81,10 +92,27 @@ async fn with_a_token_every_route_but_the_health_checks_wants_it() {
     let client = Client::new(vec![server.url.clone()]);
     let right = format!("Bearer {TOKEN}");
     let wrong = format!("Bearer {}x", &TOKEN[..31]);
-    for path in ["/features", "/features/f", "/environments/default/changes", "/metrics", "/openapi.json", "/docs", "/nothing", "//features"] {
-        for headers in [&[][..], &[("authorization", wrong.as_str())], &[("authorization", TOKEN)], &[("authorization", "Bearer ")]] {
+    for path in [
+        "/features",
+        "/features/f",
+        "/environments/default/changes",
+        "/metrics",
+        "/openapi.json",
+        "/docs",
+        "/nothing",
+        "//features",
+    ] {
+        for headers in [
+            &[][..],
+            &[("authorization", wrong.as_str())],
+            &[("authorization", TOKEN)],
+            &[("authorization", "Bearer ")],
+        ] {
             let answer = client.send(reqwest::Method::GET, path, None, headers).await.expect(401);
-            assert_eq!((answer.code().as_str(), answer.header("www-authenticate")), ("unauthorized", "Bearer"));
+            assert_eq!(
+                (answer.code().as_str(), answer.header("www-authenticate")),
+                ("unauthorized", "Bearer")
+            );
         }
         let answer = client.send(reqwest::Method::GET, path, None, &[("authorization", &right)]).await;
         assert_ne!(answer.status, 401, "{path}");
@@ -104,8 +132,15 @@ async fn with_a_token_every_route_but_the_health_checks_wants_it() {
 async fn without_a_token_only_loopback_names_are_served() {
     let fleet = Fleet::sqlite();
     let client = fleet.client();
-    for (host, status) in [("localhost:3000", 200), ("127.0.0.1", 200), ("[::1]:80", 200), ("evil.example", 403), ("10.0.0.1", 403)] {
-        let answer = client.send(reqwest::Method::GET, "/features", None, &[("host", host)]).await.expect(status);
+    for (host, status) in [
+        ("localhost:3000", 200),
+        ("127.0.0.1", 200),
+        ("[::1]:80", 200),
+        ("evil.example", 403),
+        ("10.0.0.1", 403),
+    ] {
+        let answer =
+            client.send(reqwest::Method::GET, "/features", None, &[("host", host)]).await.expect(status);
         if status == 403 {
             assert_eq!(answer.code(), "host_not_allowed");
         }
@@ -116,10 +151,7 @@ async fn without_a_token_only_loopback_names_are_served() {
 #[tokio::test]
 async fn secrets_are_not_printed() {
     let directory = tempfile::tempdir().unwrap();
-    let settings = Settings {
-        redis_url: Some("redis://:hushhush@127.0.0.1:1".to_owned()),
-        ..Settings::postgres("postgres://flag:hushhush@127.0.0.1:1/flags", None)
-    };
+    let settings = Settings::postgres("postgres://flag:hushhush@127.0.0.1:1/flags", None);
     let settings = settings.with("FLAG_ADMIN_TOKEN", &format!("{TOKEN}hushhush")).with("LOG", "trace");
     let log = std::fs::File::create(directory.path().join("log")).unwrap();
     let mut process = settings.command().stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();

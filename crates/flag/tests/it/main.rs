@@ -1,5 +1,11 @@
 //! The built binary, as its users see it: over HTTP, in real processes, on real stores.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test that fails should stop at the line that failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails should stop at the line that failed"
+)]
 #![allow(unreachable_pub, reason = "nothing here is public")]
 
 mod client;

@@ -76,7 +76,8 @@ impl Server {
             }
         });
         let url = told.recv_timeout(Duration::from_secs(30));
-        let url = url.unwrap_or_else(|_| panic!("the server says where it listens; {:?}", process.try_wait()));
+        let url =
+            url.unwrap_or_else(|_| panic!("the server says where it listens; {:?}", process.try_wait()));
         Self { process, url }
     }
 
@@ -96,11 +97,6 @@ impl Server {
         let pid = self.pid().to_string();
         Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
         self.process.wait().expect("the server is gone").code()
-    }
-
-    /// What it exited with, if it did.
-    pub fn exited(&mut self) -> Option<i32> {
-        self.process.try_wait().expect("the server can be asked").and_then(|status| status.code())
     }
 }
 

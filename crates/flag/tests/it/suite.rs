@@ -45,11 +45,6 @@ async fn the_suite_holds_on_postgres() {
 }
 
 #[tokio::test]
-async fn the_suite_holds_on_postgres_and_redis() {
-    run(|| Fleet::postgres_and_redis(1)).await;
-}
-
-#[tokio::test]
 async fn the_suite_holds_on_two_nodes_in_turn() {
-    run(|| Fleet::postgres_and_redis(2)).await;
+    run(|| Fleet::postgres_nodes(2)).await;
 }

@@ -5,7 +5,8 @@ use serde_json::json;
 use crate::client::Client;
 
 pub async fn a_flag_is_created_read_changed_and_deleted(client: Client) {
-    let body = json!({"key": "checkout-v2", "enabled": false, "description": "New checkout", "rolloutPct": 33.333});
+    let body =
+        json!({"key": "checkout-v2", "enabled": false, "description": "New checkout", "rolloutPct": 33.333});
     let created = client.post("/features", body).await.expect(201);
     assert_eq!(created.header("location"), "/features/checkout-v2");
     assert_eq!(created.header("etag"), "\"1\"");
@@ -22,13 +23,19 @@ pub async fn a_flag_is_created_read_changed_and_deleted(client: Client) {
     }
     assert_eq!(flag["createdAt"], flag["updatedAt"]);
     assert_eq!(client.get("/features/checkout-v2").await.expect(200).json(), flag);
-    assert_eq!(client.post("/features", json!({"key": "checkout-v2", "enabled": true})).await.code(), "flag_exists");
+    assert_eq!(
+        client.post("/features", json!({"key": "checkout-v2", "enabled": true})).await.code(),
+        "flag_exists"
+    );
 
-    let switched = client.patch("/features/checkout-v2/global", json!({"enabled": true})).await.expect(200).json();
+    let switched =
+        client.patch("/features/checkout-v2/global", json!({"enabled": true})).await.expect(200).json();
     assert_eq!((switched["enabled"].clone(), switched["revision"].clone()), (json!(true), json!(2)));
-    let rolled = client.patch("/features/checkout-v2/rollout", json!({"rolloutPct": 50})).await.expect(200).json();
+    let rolled =
+        client.patch("/features/checkout-v2/rollout", json!({"rolloutPct": 50})).await.expect(200).json();
     assert_eq!((rolled["rolloutPct"].clone(), rolled["revision"].clone()), (json!(50), json!(3)));
-    let rolled = client.patch("/features/checkout-v2/rollout", json!({"rolloutPct": null})).await.expect(200).json();
+    let rolled =
+        client.patch("/features/checkout-v2/rollout", json!({"rolloutPct": null})).await.expect(200).json();
     assert_eq!(rolled["rolloutPct"], json!(null));
 
     client.delete("/features/checkout-v2").await.expect(204);
@@ -47,15 +54,24 @@ pub async fn a_flag_answers_by_the_rung_that_the_ladder_says(client: Client) {
     client.patch("/features/f/rollout", json!({"rolloutPct": 0})).await.expect(200);
     assert_eq!(client.evaluate("f", context.clone()).await, answer(false, "PERCENTAGE_ROLLOUT"));
     assert_eq!(client.evaluate("f", json!({"groupId": "g"})).await, answer(true, "GLOBAL_DEFAULT"));
-    assert_eq!(client.evaluate("f", json!({"userId": "", "groupId": "g"})).await, answer(true, "GLOBAL_DEFAULT"));
+    assert_eq!(
+        client.evaluate("f", json!({"userId": "", "groupId": "g"})).await,
+        answer(true, "GLOBAL_DEFAULT")
+    );
     client.post("/features/f/region-override", json!({"region": "r", "enabled": true})).await.expect(200);
     assert_eq!(client.evaluate("f", context.clone()).await, answer(true, "REGION_OVERRIDE"));
     client.post("/features/f/group-override", json!({"groupId": "g", "enabled": false})).await.expect(200);
     assert_eq!(client.evaluate("f", context.clone()).await, answer(false, "GROUP_OVERRIDE"));
     client.post("/features/f/user-override", json!({"userId": "u", "enabled": true})).await.expect(200);
     assert_eq!(client.evaluate("f", context.clone()).await, answer(true, "USER_OVERRIDE"));
-    assert_eq!(client.evaluate("f", json!({"userId": null, "region": "r"})).await, answer(true, "REGION_OVERRIDE"));
-    assert_eq!(client.evaluate("f", json!({"attributes": {"plan": "pro"}})).await, answer(true, "GLOBAL_DEFAULT"));
+    assert_eq!(
+        client.evaluate("f", json!({"userId": null, "region": "r"})).await,
+        answer(true, "REGION_OVERRIDE")
+    );
+    assert_eq!(
+        client.evaluate("f", json!({"attributes": {"plan": "pro"}})).await,
+        answer(true, "GLOBAL_DEFAULT")
+    );
     assert_eq!(client.post("/features/g/evaluate", json!({})).await.expect(404).code(), "flag_not_found");
 }
 
@@ -80,9 +96,7 @@ pub async fn a_write_that_asks_for_what_is_changes_nothing(client: Client) {
     let body = json!({"key": "f", "enabled": true, "rolloutPct": 5});
     assert_eq!(client.post("/features", body).await.expect(201).revision(), 1);
     client.post("/features/f/user-override", json!({"userId": "u", "enabled": true})).await.expect(200);
-    for (path, body) in [
-        ("/features/f/user-override", json!({"userId": "u", "enabled": true})),
-    ] {
+    for (path, body) in [("/features/f/user-override", json!({"userId": "u", "enabled": true}))] {
         assert_eq!(client.post(path, body).await.expect(200).revision(), 2);
     }
     for (path, body) in [

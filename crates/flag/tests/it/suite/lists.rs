@@ -24,11 +24,16 @@ pub async fn flags_are_listed_in_pages_and_found_by_text(client: Client) {
         let body = json!({"key": key, "enabled": false, "description": format!("About {key}: UPPER")});
         client.post("/features", body).await.expect(201);
     }
-    let keys = |flags: &[Value]| flags.iter().map(|flag| flag["key"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let keys = |flags: &[Value]| {
+        flags.iter().map(|flag| flag["key"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
     let all = pages(&client, "/features?limit=3", "features").await;
     assert_eq!(keys(&all), ["Alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf"]);
     let found = client.get("/features?q=AL").await.expect(200).json();
-    assert_eq!((keys(found["features"].as_array().unwrap()), &found["total"]), (vec!["Alpha".to_owned()], &json!(1)));
+    assert_eq!(
+        (keys(found["features"].as_array().unwrap()), &found["total"]),
+        (vec!["Alpha".to_owned()], &json!(1))
+    );
     assert_eq!(pages(&client, "/features?limit=3&q=upper", "features").await.len(), 7);
     assert_eq!(client.get("/features?q=nothing").await.expect(200).json()["total"], 0);
     assert_eq!(client.get("/features").await.expect(200).json()["nextCursor"], Value::Null);
@@ -43,7 +48,9 @@ pub async fn overrides_are_listed_in_pages_by_level_and_prefix(client: Client) {
         }
     }
     let shown = |pins: &[Value]| {
-        pins.iter().map(|pin| format!("{}/{}", pin["level"].as_str().unwrap(), pin["id"].as_str().unwrap())).collect::<Vec<_>>()
+        pins.iter()
+            .map(|pin| format!("{}/{}", pin["level"].as_str().unwrap(), pin["id"].as_str().unwrap()))
+            .collect::<Vec<_>>()
     };
     let all = pages(&client, "/features/f/overrides?limit=3", "overrides").await;
     let expected: Vec<String> = ["user", "group", "region"]

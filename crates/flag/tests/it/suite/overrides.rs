@@ -37,9 +37,39 @@ pub async fn any_id_can_be_pinned_and_released(client: Client) {
     client.post("/features", json!({"key": "f", "enabled": false})).await.expect(201);
     let long = "x".repeat(512);
     let ids = [
-        "a/b", "/", "//", "a b", " ", "100%", "%2F", "%", "%25%", "...", "a?b=c#d", "a+b", "\"quoted\"", "it's", "\\",
-        "😀", "👩‍👩‍👧", "é", "e\u{301}", "用户", "'; DROP TABLE flags; --", "*3$", "{{key}}",
-        "user@example.com", "null", "true", "0", "-1", "a:b", "user:x", ";", "<script>", &long,
+        "a/b",
+        "/",
+        "//",
+        "a b",
+        " ",
+        "100%",
+        "%2F",
+        "%",
+        "%25%",
+        "...",
+        "a?b=c#d",
+        "a+b",
+        "\"quoted\"",
+        "it's",
+        "\\",
+        "😀",
+        "👩‍👩‍👧",
+        "é",
+        "e\u{301}",
+        "用户",
+        "'; DROP TABLE flags; --",
+        "*3$",
+        "{{key}}",
+        "user@example.com",
+        "null",
+        "true",
+        "0",
+        "-1",
+        "a:b",
+        "user:x",
+        ";",
+        "<script>",
+        &long,
     ];
     for id in ids {
         for (level, member) in LEVELS {
@@ -63,7 +93,8 @@ pub async fn a_flag_that_is_created_again_starts_clean(client: Client) {
     client.post("/features", json!({"key": "f", "enabled": false})).await.expect(201);
     let page = client.get("/features/f/overrides").await.expect(200).json();
     assert_eq!(page["counts"], json!({"user": 0, "group": 0, "region": 0}));
-    let history: Vec<String> = client.log().await.iter().map(|line| line["change"]["type"].to_string()).collect();
+    let history: Vec<String> =
+        client.log().await.iter().map(|line| line["change"]["type"].to_string()).collect();
     assert_eq!(history.join(" ").matches("flag_created").count(), 3);
     assert_eq!(history.len(), 7);
 }

@@ -12,7 +12,9 @@ pub async fn a_write_with_if_match_happens_once(client: Client) {
         let client = &client;
         async move {
             let headers = [("if-match", condition.as_str())];
-            client.send(Method::PATCH, "/features/f/global", Some(json!({"enabled": enabled})), &headers).await
+            client
+                .send(Method::PATCH, "/features/f/global", Some(json!({"enabled": enabled})), &headers)
+                .await
         }
     };
     assert_eq!(patch(true, tag.clone()).await.expect(200).header("etag"), "\"2\"");
