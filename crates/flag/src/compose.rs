@@ -46,7 +46,7 @@ pub(crate) async fn migrate(database: &Database) -> anyhow::Result<usize> {
 async fn prepare(store: &PgStore, database: &Database) -> anyhow::Result<()> {
     match store.prepare().await {
         Ok(prepared) => {
-            tracing::info!(applied = prepared.applied, version = prepared.version, "the schema is ready")
+            tracing::info!(applied = prepared.applied, version = prepared.version, "the schema is ready");
         }
         Err(error @ PrepareError::Unavailable(_)) => {
             tracing::warn!(error = format!("{:#}", anyhow::Error::new(error)), %database, "starting without the store");

@@ -17,23 +17,23 @@ impl Fleet {
     pub fn sqlite() -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let settings = Settings::sqlite(directory.path());
-        Self::start(settings, 1, directory)
+        Self::start(&settings, 1, directory)
     }
 
     /// One node on PostgreSQL alone.
     pub fn postgres() -> Self {
         let settings = Settings::postgres(&Postgres::shared().fresh_database(), None);
-        Self::start(settings, 1, tempfile::tempdir().expect("a directory"))
+        Self::start(&settings, 1, tempfile::tempdir().expect("a directory"))
     }
 
     /// `nodes` nodes on one PostgreSQL database.
     pub fn postgres_nodes(nodes: usize) -> Self {
         let settings = Settings::postgres(&Postgres::shared().fresh_database(), None);
-        Self::start(settings, nodes, tempfile::tempdir().expect("a directory"))
+        Self::start(&settings, nodes, tempfile::tempdir().expect("a directory"))
     }
 
-    fn start(settings: Settings, nodes: usize, directory: TempDir) -> Self {
-        let nodes = (0..nodes).map(|_| Server::start(&settings)).collect();
+    fn start(settings: &Settings, nodes: usize, directory: TempDir) -> Self {
+        let nodes = (0..nodes).map(|_| Server::start(settings)).collect();
         Self { nodes, _directory: directory }
     }
 
