@@ -1,7 +1,7 @@
 //! The REST interface: requests become changes and questions, answers become JSON, and every failure a problem document.
 //!
-//! A request passes [`middleware`] (request id and log, problems, access), is read by [`input`] into words of the core, and
-//! answered by one function in [`routes`]. This crate knows neither a database nor a cache: it speaks to the engine.
+//! A request passes `middleware` (request id and log, problems, access), is read by `input` into words of the core, and
+//! answered by one function in `routes`. This crate knows neither a database nor a cache: it speaks to the engine.
 
 mod access;
 mod answer;

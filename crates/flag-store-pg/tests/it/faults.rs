@@ -19,7 +19,7 @@ async fn within_bound<T>(work: impl Future<Output = T>) -> T {
     done
 }
 
-fn assert_unavailable<T: std::fmt::Debug>(outcome: Result<T, StoreError>) {
+fn assert_unavailable<T: std::fmt::Debug>(outcome: &Result<T, StoreError>) {
     assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
 }
 
@@ -41,7 +41,7 @@ async fn a_store_whose_server_is_down_at_the_start_works_once_it_is_up() {
     let mut server = Postgres::start().unwrap();
     server.stop().unwrap();
     let store = PgStore::new(&server.url()).unwrap();
-    assert_unavailable(within_bound(whole(&store)).await);
+    assert_unavailable(&within_bound(whole(&store)).await);
     server.start_again().unwrap();
     assert_heals(&store).await;
     commit(&store, [created("a")]).await;
@@ -58,10 +58,10 @@ async fn a_server_that_stops_is_noticed_at_once_and_so_is_its_return() {
     let next = Planned::new(&before, [created("b")]);
     for kill in [Postgres::stop, Postgres::kill] {
         kill(&mut server).unwrap();
-        assert_unavailable(within_bound(whole(&store)).await);
-        assert_unavailable(within_bound(store.append(&environment(), before.version(), &next.batch)).await);
+        assert_unavailable(&within_bound(whole(&store)).await);
+        assert_unavailable(&within_bound(store.append(&environment(), before.version(), &next.batch)).await);
         assert_unavailable(
-            within_bound(store.append(&environment(), before.version(), &Batch::default())).await,
+            &within_bound(store.append(&environment(), before.version(), &Batch::default())).await,
         );
         server.start_again().unwrap();
         assert_heals(&store).await;
@@ -82,8 +82,8 @@ async fn a_server_that_falls_silent_lets_nobody_wait_and_is_used_again_when_it_s
     let next = Planned::new(&before, [created("b")]);
     server.freeze().unwrap();
     for _ in 0..2 {
-        assert_unavailable(within_bound(whole(&store)).await);
-        assert_unavailable(within_bound(store.append(&environment(), before.version(), &next.batch)).await);
+        assert_unavailable(&within_bound(whole(&store)).await);
+        assert_unavailable(&within_bound(store.append(&environment(), before.version(), &next.batch)).await);
     }
     server.thaw().unwrap();
     assert_heals(&store).await;
