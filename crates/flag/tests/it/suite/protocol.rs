@@ -19,7 +19,7 @@ pub async fn a_write_with_if_match_happens_once(client: Client) {
     };
     assert_eq!(patch(true, tag.clone()).await.expect(200).header("etag"), "\"2\"");
     let late = patch(false, tag.clone()).await.expect(412);
-    assert_eq!((late.code().as_str(), late.revision()), ("precondition_failed", 2));
+    assert_eq!(late.code(), "precondition_failed");
     patch(false, "*".to_owned()).await.expect(200);
     patch(true, "\"1\", \"3\"".to_owned()).await.expect(200);
     assert_eq!(patch(true, "W/\"4\"".to_owned()).await.expect(412).code(), "precondition_failed");
