@@ -140,6 +140,10 @@ impl Shared {
         match self.source.fetch(&self.environment, have).await? {
             Fetched::Unchanged => {}
             Fetched::Snapshot(snapshot) => self.publish_whole(&Arc::new(snapshot)),
+            Fetched::Stale(snapshot, why) => {
+                self.publish_stale(&Arc::new(snapshot));
+                return Err(why);
+            }
             Fetched::Changes(entries) => {
                 let Some(live) = live else {
                     return Err(StoreError::corrupt("changes to a snapshot that nobody has"));
@@ -161,6 +165,8 @@ impl Shared {
     async fn reload(&self) -> Result<(), StoreError> {
         match self.source.fetch(&self.environment, None).await? {
             Fetched::Snapshot(snapshot) => self.publish_whole(&Arc::new(snapshot)),
+            // The live one is better than that.
+            Fetched::Stale(_, why) => return Err(why),
             Fetched::Unchanged | Fetched::Changes(_) => {
                 return Err(StoreError::corrupt("no snapshot where a whole one was asked for"));
             }
@@ -172,6 +178,14 @@ impl Shared {
     pub(crate) fn publish_next(&self, next: &Arc<Snapshot>) {
         if self.cell.advance(next) == Published::Live {
             self.source.offer(&self.environment, next);
+        }
+    }
+
+    /// Makes a snapshot live that the store did not confirm, if there is none yet or it carries on the one that is live.
+    fn publish_stale(&self, next: &Arc<Snapshot>) {
+        if self.cell.advance(next) == Published::Live {
+            let Version { epoch, revision } = next.version();
+            tracing::warn!(%epoch, revision, "the store cannot be asked; answering from the cache's last snapshot");
         }
     }
 

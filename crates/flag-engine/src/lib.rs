@@ -4,6 +4,8 @@
 //! The [`Engine`] answers from memory and never waits for a store to do so. Everything that is written down, in a database,
 //! in a cache, in an answer, has its shape in [`document`].
 
+pub mod announcement;
+mod backoff;
 mod cell;
 mod commit;
 pub mod document;
@@ -15,6 +17,7 @@ mod process_feed;
 mod rows;
 mod status;
 
+pub use backoff::{Backoff, jittered};
 pub use commit::{ApplyError, Committed, Precondition, Request};
 pub use engine::{Engine, Parts};
 pub use environment::EnvironmentName;
@@ -24,4 +27,4 @@ pub use ports::{
 };
 pub use process_feed::ProcessFeed;
 pub use rows::{OverrideRow, Rows};
-pub use status::{Status, StoreStatus};
+pub use status::{Status, StoreStatus, with_causes};

@@ -42,7 +42,7 @@ pub trait FlagSource: Send + Sync + 'static {
 }
 
 /// What a source has.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum Fetched {
     /// Nothing newer.
     Unchanged,
@@ -50,6 +50,9 @@ pub enum Fetched {
     Changes(Vec<Entry>),
     /// Everything.
     Snapshot(Snapshot),
+    /// Everything as it once was: what a cache still has, because the store cannot be asked. Whether it is the newest,
+    /// nobody knows.
+    Stale(Snapshot, StoreError),
 }
 
 /// Where changes become durable. Stores hold no rule of the domain: the batch says what to write.

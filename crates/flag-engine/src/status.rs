@@ -98,7 +98,7 @@ impl Vitals {
         };
         let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
         if std::mem::replace(&mut store.0, now) != now {
-            tracing::warn!(error = chain(error), "the store failed; answering from the last snapshot");
+            tracing::warn!(error = with_causes(error), "the store failed; answering from the last snapshot");
         }
     }
 
@@ -112,8 +112,9 @@ pub(crate) fn count(counter: &AtomicU64, by: usize) {
     counter.fetch_add(by as u64, Ordering::Relaxed);
 }
 
-/// An error with all its causes, in one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+/// An error with all its causes, in one line: for logs, never for clients.
+#[must_use]
+pub fn with_causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
 }

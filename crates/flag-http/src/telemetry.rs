@@ -97,6 +97,12 @@ impl Telemetry {
                 "Time since the store last confirmed that the live snapshot is the newest.",
                 seconds(status.confirmed),
             ),
+            (
+                "flag_cache_up",
+                "gauge",
+                "1 if the cache that nodes share answers; 1 also where there is none.",
+                up(status.cache.is_none_or(|(_, is_up)| is_up)),
+            ),
             ("flag_feed_up", "gauge", "1 if hints of changes are expected to arrive.", up(status.feed.1)),
             ("flag_batches_total", "counter", "Transactions that held changes.", number(status.batches)),
             ("flag_changes_total", "counter", "Changes committed by this node.", number(status.changes)),

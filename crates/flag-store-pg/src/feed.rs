@@ -7,16 +7,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use flag_core::Version;
-use flag_engine::{ChangeFeed, EnvironmentName, Hint, Hints};
-use tokio::sync::{Notify, watch};
+use flag_engine::announcement::{self, Heard, Outbox};
+use flag_engine::{Backoff, ChangeFeed, EnvironmentName, Hints, with_causes};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{AsyncMessage, Client, Config, Connection, Socket, tls::NoTlsStream};
 
-use crate::announcement::{self, Outbox};
-use crate::backoff::Backoff;
-use crate::error::{ConfigError, chain};
+use crate::error::ConfigError;
 use crate::settings::{self, LinkError};
 
 /// Where all nodes listen.
@@ -35,7 +34,7 @@ pub struct PgFeed {
 
 #[derive(Default)]
 struct Shared {
-    heard: watch::Sender<Hint>,
+    heard: Heard,
     outbox: Outbox,
     is_up: AtomicBool,
     echo: Notify,
@@ -60,7 +59,7 @@ impl ChangeFeed for PgFeed {
     }
 
     fn hints(&self) -> Hints {
-        self.shared.heard.subscribe()
+        self.shared.heard.hints()
     }
 
     fn name(&self) -> &'static str {
@@ -85,29 +84,6 @@ impl fmt::Debug for PgFeed {
     }
 }
 
-impl Shared {
-    /// Takes a word from the channel. A payload that is no announcement is another program's, or a newer one's.
-    fn hear(&self, payload: &str) {
-        match announcement::read(payload) {
-            Some(version) => {
-                self.heard.send_if_modified(|hint| {
-                    let is_news = announcement::is_news(hint.version, version);
-                    if is_news {
-                        hint.version = version;
-                    }
-                    is_news
-                });
-            }
-            None => tracing::debug!(payload, "heard something that is no announcement"),
-        }
-    }
-
-    /// Whoever listens again may have missed anything, also the first time: writers did not wait for it.
-    fn listen_anew(&self) {
-        self.heard.send_modify(|hint| hint.interruptions += 1);
-    }
-}
-
 /// Connects again and again. Of failures in a row only the first is told aloud.
 async fn keep_up(config: Config, shared: Arc<Shared>) {
     let mut backoff = Backoff::default();
@@ -119,12 +95,12 @@ async fn keep_up(config: Config, shared: Arc<Shared>) {
         };
         was_told &= !shared.is_up.swap(false, Ordering::Relaxed);
         if was_told {
-            tracing::debug!(error = chain(&ended), "no feed of changes yet");
+            tracing::debug!(error = with_causes(&ended), "no feed of changes yet");
         } else {
-            tracing::warn!(error = chain(&ended), "no feed of changes; asking every second instead");
+            tracing::warn!(error = with_causes(&ended), "no feed of changes; asking every second instead");
         }
         was_told = true;
-        sleep(backoff.next()).await;
+        sleep(backoff.after_failure()).await;
     }
 }
 
@@ -147,7 +123,7 @@ async fn hear(shared: &Shared, mut connection: Connection<Socket, NoTlsStream>, 
     loop {
         match std::future::poll_fn(|cx| connection.poll_message(cx)).await {
             Some(Ok(AsyncMessage::Notification(word))) if word.payload() == probe => shared.echo.notify_one(),
-            Some(Ok(AsyncMessage::Notification(word))) => shared.hear(word.payload()),
+            Some(Ok(AsyncMessage::Notification(word))) => shared.heard.hear(word.payload()),
             Some(Ok(_)) => {}
             Some(Err(error)) => return error.into(),
             None => return LinkError::Closed,
@@ -162,7 +138,7 @@ async fn speak(
     backoff: &mut Backoff,
 ) -> Result<Infallible, LinkError> {
     answer(client.batch_execute("LISTEN flag_changes")).await?;
-    shared.listen_anew();
+    shared.heard.listen_anew();
     // A pooler takes LISTEN and NOTIFY without a murmur, and delivers nothing: only an echo proves that words arrive.
     notify(client, probe).await?;
     if timeout(ANSWER, shared.echo.notified()).await.is_ok() {
@@ -195,11 +171,11 @@ async fn notify(client: &Client, payload: &str) -> Result<(), LinkError> {
     match answer(client.execute_typed("SELECT pg_notify($1, $2)", &parameters)).await {
         // The server is there, and refuses: a full queue, say. Nodes ask anyway.
         Err(LinkError::Failed(error)) if error.as_db_error().is_some() => {
-            tracing::debug!(error = chain(&error), payload, "an announcement was refused");
+            tracing::debug!(error = with_causes(&error), payload, "an announcement was refused");
             Ok(())
         }
         Err(error) => {
-            tracing::debug!(error = chain(&error), payload, "an announcement was lost");
+            tracing::debug!(error = with_causes(&error), payload, "an announcement was lost");
             Err(error)
         }
         Ok(_) => Ok(()),

@@ -7,9 +7,7 @@
 //! store also works behind a pooler that hands out server connections per transaction. The feed does not: `LISTEN` needs a
 //! session of its own.
 
-mod announcement;
 mod append;
-mod backoff;
 mod error;
 mod feed;
 mod fetch;

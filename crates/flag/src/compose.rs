@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use flag_cache_redis::{RedisFeed, RedisSource};
 use flag_engine::{ChangeFeed, EnvironmentName, FlagSource, FlagStore, Parts, ProcessFeed};
 use flag_store_pg::{PgFeed, PgStore, PrepareError};
 use flag_store_sqlite::SqliteStore;
 
 use crate::config::Settings;
-use crate::database::{Database, without_secrets};
+use crate::database::Database;
 
 /// The parts of the engine that `settings` describe.
 pub(crate) async fn parts(settings: &Settings) -> anyhow::Result<Parts> {
@@ -56,14 +57,16 @@ async fn prepare(store: &PgStore, database: &Database) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Where snapshots come from and how nodes hear of changes: through PostgreSQL.
+/// Where snapshots come from and how nodes hear of changes: through Redis if there is one, else through PostgreSQL.
 fn neighbours(
     settings: &Settings,
     postgres: &str,
     store: Arc<dyn FlagStore>,
 ) -> anyhow::Result<(Arc<dyn FlagSource>, Arc<dyn ChangeFeed>)> {
-    match &settings.redis_url {
-        None => Ok((store, Arc::new(PgFeed::start(postgres).context("DATABASE_URL")?))),
-        Some(url) => bail!("REDIS_URL={}: this release cannot use Redis yet; unset it", without_secrets(url)),
-    }
+    let Some(redis) = &settings.redis_url else {
+        return Ok((store, Arc::new(PgFeed::start(postgres).context("DATABASE_URL")?)));
+    };
+    let feed = RedisFeed::start(redis, &settings.redis_prefix).context("REDIS_URL")?;
+    let source = RedisSource::start(redis, settings.redis_prefix.clone(), store).context("REDIS_URL")?;
+    Ok((Arc::new(source), Arc::new(feed)))
 }

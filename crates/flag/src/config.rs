@@ -1,6 +1,7 @@
 //! Arguments, environment and `.env`: the same settings by three ways, in this order of precedence.
 
 use clap::{Args, Parser, Subcommand};
+use flag_cache_redis::Prefix;
 
 use crate::database::Database;
 
@@ -39,6 +40,9 @@ pub(crate) struct Settings {
     /// hear of changes through PostgreSQL.
     #[arg(long, global = true, env = "REDIS_URL", value_name = "URL", hide_env_values = true)]
     pub(crate) redis_url: Option<String>,
+    /// What the names of everything in Redis begin with: clusters that share a Redis each take their own.
+    #[arg(long, global = true, env = "REDIS_PREFIX", value_name = "PREFIX", default_value = "flag")]
+    pub(crate) redis_prefix: Prefix,
     /// The address to listen on. Beyond this machine only with an access token.
     #[arg(long, global = true, env = "HOST", default_value = "127.0.0.1")]
     pub(crate) host: String,

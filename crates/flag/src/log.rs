@@ -5,9 +5,15 @@ use std::io::{IsTerminal, stderr};
 use anyhow::Context;
 use tracing_subscriber::EnvFilter;
 
+/// What is not logged unless it is asked for by name: the pool warns of each connection that a store lost, where the engine
+/// tells once that the store is gone.
+const QUIET: &str = "deadpool.postgres=error";
+
 /// Begins to log what `filter` names, panics included.
 pub(crate) fn start(filter: &str) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(filter).with_context(|| format!("LOG={filter:?} is no filter"))?;
+    // Of directives for the same target the later one holds.
+    let filter = EnvFilter::try_new(format!("{QUIET},{filter}"))
+        .with_context(|| format!("LOG={filter:?} is no filter"))?;
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
     if stderr().is_terminal() {
         logs.with_target(false).init();

@@ -1,7 +1,7 @@
 //! A whole snapshot as a document: written straight from the snapshot, and read straight into one.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::{fmt, io};
 
 use flag_core::{Epoch, Flag, Level, Overrides, Snapshot, SubjectId, Variant, Version};
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
@@ -85,12 +85,12 @@ impl Serialize for SubjectsWriter<'_> {
     }
 }
 
-/// Reads a snapshot document.
+/// Reads a snapshot document. It is never held whole: what was read lies in the snapshot already.
 ///
 /// # Errors
 /// [`Unreadable`] if it is of another format, is cut short, or names what no snapshot can hold.
-pub fn read_snapshot(bytes: &[u8]) -> Result<Snapshot, Unreadable> {
-    let reader: SnapshotReader = serde_json::from_slice(bytes)?;
+pub fn read_snapshot(source: impl io::Read) -> Result<Snapshot, Unreadable> {
+    let reader: SnapshotReader = serde_json::from_reader(io::BufReader::new(source))?;
     if reader.format != FORMAT {
         return Err(Unreadable(format!(
             "format {} is not {FORMAT}, the one that is understood",

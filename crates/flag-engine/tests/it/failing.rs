@@ -1,14 +1,18 @@
 //! A store that fails: evaluation goes on, writes say what is known, and all is well when the store is.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use flag_core::{Context, Rejection};
-use flag_engine::{ApplyError, HistoryPage, StoreError, StoreStatus};
+use flag_core::{Context, Rejection, Snapshot, Version};
+use flag_engine::{
+    ApplyError, BoxFuture, Engine, EnvironmentName, Fetched, FlagSource, HistoryPage, Parts, ProcessFeed,
+    StoreError, StoreStatus,
+};
 use flag_testkit::memory::{FailMode, MemoryStore};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use crate::steps::{apply, created, deaf, live, reaches, ready, revision};
+use crate::steps::{apply, created, deaf, environment, live, reaches, ready, revision};
 
 /// How long a write may take.
 const DEADLINE: Duration = Duration::from_millis(2_500);
@@ -114,11 +118,11 @@ async fn a_store_that_hangs_holds_a_write_no_longer_than_its_deadline() {
 #[tokio::test(start_paused = true)]
 async fn one_write_too_many_is_turned_away_and_the_others_are_made_in_time() {
     let store = MemoryStore::new();
-    let engine = std::sync::Arc::new(ready(deaf(&store)).await);
+    let engine = Arc::new(ready(deaf(&store)).await);
     store.set_failing(FailMode::Hang);
     let mut writers = JoinSet::new();
     for number in 0..1_500 {
-        let engine = std::sync::Arc::clone(&engine);
+        let engine = Arc::clone(&engine);
         writers.spawn(async move { apply(&engine, created(&format!("flag-{number}"))).await.map(|_| ()) });
     }
     sleep(Duration::from_secs(1)).await;
@@ -131,4 +135,49 @@ async fn one_write_too_many_is_turned_away_and_the_others_are_made_in_time() {
     let made = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
     assert_eq!((made, store.log().len()), (1_500 - overloaded, 1_500 - overloaded));
     reaches(&engine, |version| version.is_some_and(|version| version.revision == made as u64)).await;
+}
+
+/// A cache in front of a store, which holds what the store had when it was made.
+struct OldCopy {
+    store: MemoryStore,
+    copy: Snapshot,
+}
+
+impl FlagSource for OldCopy {
+    fn fetch<'a>(
+        &'a self,
+        environment: &'a EnvironmentName,
+        have: Option<Version>,
+    ) -> BoxFuture<'a, Result<Fetched, StoreError>> {
+        Box::pin(async move {
+            let fetched = self.store.fetch(environment, have).await;
+            fetched.or_else(|why| Ok(Fetched::Stale(self.copy.clone(), why)))
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_that_no_store_confirmed_is_answered_from_and_shown_to_be_unconfirmed() {
+    let store = MemoryStore::new();
+    let writer = ready(deaf(&store)).await;
+    let copy = apply(&writer, created("a")).await.unwrap().snapshot;
+    apply(&writer, created("b")).await.unwrap();
+    store.set_failing(FailMode::Unavailable);
+    let source = Arc::new(OldCopy { store: store.clone(), copy });
+    let feed = Arc::new(ProcessFeed::default());
+    let parts = Parts { environment: environment(), store: Arc::new(store.clone()), source, feed };
+    let engine = ready(Engine::start(parts)).await;
+    sleep(Duration::from_secs(60)).await;
+    assert!(live(&engine).evaluate("a", &Context::new()).is_some());
+    let status = engine.status();
+    assert_eq!((status.store, status.confirmed), (StoreStatus::Down, None));
+    assert_eq!(apply(&engine, created("c")).await.unwrap_err(), ApplyError::Unavailable);
+
+    store.set_failing(FailMode::Works);
+    reaches(&engine, |version| version.is_some_and(|version| version.revision == 2)).await;
+    assert!(engine.status().confirmed.is_some());
+    // From now on the old copy is behind what is live, and never replaces it.
+    store.set_failing(FailMode::Unavailable);
+    sleep(Duration::from_secs(5)).await;
+    assert_eq!((revision(&engine), engine.status().store), (2, StoreStatus::Down));
 }

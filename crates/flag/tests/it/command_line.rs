@@ -28,6 +28,7 @@ fn help_teaches() {
         "--database-url",
         "DATABASE_URL",
         "REDIS_URL",
+        "REDIS_PREFIX",
         "HOST",
         "PORT",
         "LOG",
@@ -42,12 +43,18 @@ fn help_teaches() {
 fn a_setting_that_cannot_be_is_refused_with_what_to_do() {
     let directory = tempfile::tempdir().unwrap();
     let settings = Settings::sqlite(directory.path());
-    let rows: [(Settings, &[&str], &str); 6] = [
+    let rows: [(Settings, &[&str], &str); 8] = [
         (settings.clone(), &["--host", "0.0.0.0"], "openssl rand -hex 32"),
         (settings.clone(), &["--admin-token", "short"], "at least 32"),
         (settings.clone(), &["--database-url", "mysql://x"], "postgres:// or sqlite:"),
         (settings.clone(), &["--port", "70000"], "70000"),
         (settings.clone(), &["--log", "no=such=filter"], "LOG"),
+        (settings.clone(), &["--redis-prefix", "a b"], "1 to 64 of the characters"),
+        (
+            Settings::postgres("postgres://127.0.0.1:1/flags", Some("rediss://cache")),
+            &[],
+            "does not speak yet",
+        ),
         (Settings { database_url: "sqlite:/proc/none/flags.db".to_owned(), ..settings }, &[], "/proc/none"),
     ];
     for (settings, arguments, expected) in rows {

@@ -13,4 +13,5 @@ mod fleet;
 mod server;
 
 mod command_line;
+mod outages;
 mod suite;

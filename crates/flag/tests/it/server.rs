@@ -48,7 +48,7 @@ impl Settings {
     /// The program with these settings and nothing inherited that could change them.
     pub fn command(&self) -> Command {
         let mut command = Command::new(FLAG);
-        for name in ["DATABASE_URL", "REDIS_URL", "HOST", "PORT", "LOG", "FLAG_ADMIN_TOKEN"] {
+        for name in ["DATABASE_URL", "REDIS_URL", "REDIS_PREFIX", "HOST", "PORT", "LOG", "FLAG_ADMIN_TOKEN"] {
             command.env_remove(name);
         }
         command.env("DATABASE_URL", &self.database_url).env("PORT", "0").env("LOG", "warn");

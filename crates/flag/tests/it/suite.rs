@@ -48,3 +48,13 @@ async fn the_suite_holds_on_postgres() {
 async fn the_suite_holds_on_two_nodes_in_turn() {
     run(|| Fleet::postgres_nodes(2)).await;
 }
+
+#[tokio::test]
+async fn the_suite_holds_on_postgres_with_redis() {
+    run(|| Fleet::redis_nodes(1)).await;
+}
+
+#[tokio::test]
+async fn the_suite_holds_on_two_nodes_with_redis_in_turn() {
+    run(|| Fleet::redis_nodes(2)).await;
+}

@@ -126,6 +126,7 @@ pub async fn health_and_meters_can_be_read(client: Client) {
         "flag_ready 1",
         "flag_store_up 1",
         "flag_feed_up 1",
+        "flag_cache_up 1",
         "flag_store_confirmed_age_seconds",
         "http_requests_total{",
         "http_request_duration_seconds_bucket{",

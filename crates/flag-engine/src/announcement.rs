@@ -1,19 +1,24 @@
-//! What is said on the channel: `<environment> <epoch> <revision>`.
+//! What nodes say to each other on the channel of a feed, whatever carries it: `<environment> <epoch> <revision>`; what a
+//! feed has still to say, and what it has heard.
 
 use std::collections::BTreeMap;
 
 use flag_core::{Epoch, Version};
-use flag_engine::EnvironmentName;
 use tokio::sync::watch;
 
+use crate::environment::EnvironmentName;
+use crate::ports::{Hint, Hints};
+
 /// The payload of an announcement.
-pub(crate) fn write(environment: &str, version: Version) -> String {
+#[must_use]
+pub fn write(environment: &str, version: Version) -> String {
     format!("{environment} {} {}", version.epoch, version.revision)
 }
 
 /// The version that a payload announces; nothing if it is no announcement. The environment is for human eyes: a version
 /// of another environment has another epoch.
-pub(crate) fn read(payload: &str) -> Option<Version> {
+#[must_use]
+pub fn read(payload: &str) -> Option<Version> {
     let mut words = payload.split(' ');
     let (_environment, epoch, revision) = (words.next()?, words.next()?, words.next()?);
     let epoch = Epoch(u128::from_str_radix(epoch, 16).ok()?);
@@ -21,16 +26,50 @@ pub(crate) fn read(payload: &str) -> Option<Version> {
 }
 
 /// Whether hearing of `version` after `heard` is news: a late word about an old revision must not hide the newer one.
-pub(crate) fn is_news(heard: Version, version: Version) -> bool {
+fn is_news(heard: Version, version: Version) -> bool {
     heard.epoch != version.epoch || heard.revision < version.revision
 }
 
+/// What a feed has heard: the latest version, and how often it may have missed one.
+#[derive(Default, Debug)]
+pub struct Heard(watch::Sender<Hint>);
+
+impl Heard {
+    /// Takes a payload from the channel. One that is no announcement is another program's, or a newer one's.
+    pub fn hear(&self, payload: &str) {
+        match read(payload) {
+            Some(version) => {
+                self.0.send_if_modified(|hint| {
+                    let is_news = is_news(hint.version, version);
+                    if is_news {
+                        hint.version = version;
+                    }
+                    is_news
+                });
+            }
+            None => tracing::debug!(payload, "heard something that is no announcement"),
+        }
+    }
+
+    /// Notes that the feed listens anew. It may have missed anything, also the first time: writers did not wait for it.
+    pub fn listen_anew(&self) {
+        self.0.send_modify(|hint| hint.interruptions += 1);
+    }
+
+    /// What is heard from now on.
+    #[must_use]
+    pub fn hints(&self) -> Hints {
+        self.0.subscribe()
+    }
+}
+
 /// What is still to be announced: of each environment the latest version, so that it cannot grow.
-#[derive(Default)]
-pub(crate) struct Outbox(watch::Sender<BTreeMap<String, Version>>);
+#[derive(Default, Debug)]
+pub struct Outbox(watch::Sender<BTreeMap<String, Version>>);
 
 impl Outbox {
-    pub(crate) fn put(&self, environment: &EnvironmentName, version: Version) {
+    /// Adds a version, in place of an older one of the same environment.
+    pub fn put(&self, environment: &EnvironmentName, version: Version) {
         self.0.send_modify(|waiting| {
             let latest = waiting.entry(environment.as_str().to_owned()).or_insert(version);
             if is_news(*latest, version) {
@@ -40,7 +79,7 @@ impl Outbox {
     }
 
     /// Waits until there is something to announce, and takes it. Giving up waiting loses nothing.
-    pub(crate) async fn take(&self) -> BTreeMap<String, Version> {
+    pub async fn take(&self) -> BTreeMap<String, Version> {
         let mut changes = self.0.subscribe();
         // The sender is this value itself, so that the channel cannot be closed.
         let _ = changes.wait_for(|waiting| !waiting.is_empty()).await;

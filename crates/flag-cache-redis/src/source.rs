@@ -1,0 +1,168 @@
+//! The source: a store, and in front of it the snapshot that the nodes share.
+
+use std::fmt;
+use std::sync::Arc;
+
+use deadpool_redis::redis::Client;
+use flag_core::{Entry, Snapshot, Version};
+use flag_engine::{BoxFuture, EnvironmentName, Fetched, FlagSource, StoreError, with_causes};
+use tokio::task::JoinHandle;
+
+use crate::error::{CacheError, ConfigError};
+use crate::keeper::{self, Kept};
+use crate::prefix::Prefix;
+use crate::snapshots::SharedSnapshots;
+
+/// A source that starts from the shared snapshot and lets the store say what has changed since. Dropping it ends its task.
+///
+/// The store has the last word: what it confirms is current, wherever it was read. Only if the store cannot be asked is the
+/// shared snapshot given as it is, marked as [`Fetched::Stale`].
+pub struct RedisSource {
+    inner: Arc<dyn FlagSource>,
+    shared: Arc<SharedSnapshots>,
+    kept: Arc<Kept>,
+    keeper: JoinHandle<()>,
+}
+
+impl RedisSource {
+    /// Wraps `inner`, and keeps the snapshot shared on the current tokio runtime. `url` is `redis://user:password@host:6379/0`;
+    /// the server need not be there yet.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if the url cannot be read or asks for what this program cannot do.
+    pub fn start(url: &str, prefix: Prefix, inner: Arc<dyn FlagSource>) -> Result<Self, ConfigError> {
+        let shared = Arc::new(SharedSnapshots::new(&client(url)?, prefix)?);
+        let kept = Arc::new(Kept::default());
+        let keeper = tokio::spawn(keeper::run(Arc::clone(&shared), Arc::clone(&kept)));
+        Ok(Self { inner, shared, kept, keeper })
+    }
+
+    async fn fetch(
+        &self,
+        environment: &EnvironmentName,
+        have: Option<Version>,
+    ) -> Result<Fetched, StoreError> {
+        let Some(version) = have else { return self.fetch_whole(environment).await };
+        let fetched = self.inner.fetch(environment, have).await;
+        match fetched {
+            // Another node may have shared what it wrote just before the store went away.
+            Err(why) => self.stale(environment, Some(version), why).await,
+            fetched => fetched,
+        }
+    }
+
+    /// A whole snapshot: the shared one and what the store says has changed since, which is little to read.
+    async fn fetch_whole(&self, environment: &EnvironmentName) -> Result<Fetched, StoreError> {
+        let Some(shared) = self.newer(environment, None).await else {
+            return self.inner.fetch(environment, None).await;
+        };
+        match self.inner.fetch(environment, Some(shared.version())).await {
+            Ok(Fetched::Unchanged) => Ok(Fetched::Snapshot(shared)),
+            Ok(Fetched::Changes(entries)) => match carry_on(&shared, &entries) {
+                Some(snapshot) => Ok(Fetched::Snapshot(snapshot)),
+                None => self.inner.fetch(environment, None).await,
+            },
+            Ok(whole @ (Fetched::Snapshot(_) | Fetched::Stale(..))) => Ok(whole),
+            Err(why) => Ok(Fetched::Stale(shared, why)),
+        }
+    }
+
+    async fn stale(
+        &self,
+        environment: &EnvironmentName,
+        have: Option<Version>,
+        why: StoreError,
+    ) -> Result<Fetched, StoreError> {
+        match self.newer(environment, have).await {
+            Some(shared) => Ok(Fetched::Stale(shared, why)),
+            None => Err(why),
+        }
+    }
+
+    /// The shared snapshot, if it is newer than `have`. Whatever goes wrong here is no reason for anybody to fail.
+    async fn newer(&self, environment: &EnvironmentName, have: Option<Version>) -> Option<Snapshot> {
+        match self.try_newer(environment, have).await {
+            Ok(snapshot) => snapshot,
+            Err(error @ (CacheError::Unreadable(_) | CacheError::Torn | CacheError::TooLarge(_))) => {
+                tracing::warn!(error = with_causes(&error), "the shared snapshot cannot be used");
+                None
+            }
+            // The keeper tells when Redis goes and when it comes back.
+            Err(error) => {
+                tracing::debug!(error = with_causes(&error), "the shared snapshot cannot be reached");
+                None
+            }
+        }
+    }
+
+    async fn try_newer(
+        &self,
+        environment: &EnvironmentName,
+        have: Option<Version>,
+    ) -> Result<Option<Snapshot>, CacheError> {
+        let head = self.shared.head(environment).await.inspect_err(|_| self.kept.failed())?;
+        let Some(head) = head.filter(|head| have.is_none_or(|have| follows(have, head.version))) else {
+            return Ok(None);
+        };
+        match self.shared.read(&head).await {
+            Ok(snapshot) => Ok(Some(snapshot)),
+            Err(error) => {
+                if matches!(error, CacheError::Unreadable(_) | CacheError::Torn) {
+                    self.shared.forget(environment, &head).await?;
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+/// Whether a snapshot at `version` carries on from one at `have`.
+fn follows(have: Version, version: Version) -> bool {
+    have.epoch == version.epoch && have.revision < version.revision
+}
+
+fn carry_on(snapshot: &Snapshot, entries: &[Entry]) -> Option<Snapshot> {
+    let carried = entries.iter().try_fold(snapshot.clone(), |snapshot, entry| snapshot.with(entry));
+    carried
+        .inspect_err(|rejection| tracing::warn!(%rejection, "the log does not continue the shared snapshot"))
+        .ok()
+}
+
+/// A client of the server that `url` names. No I/O.
+pub(crate) fn client(url: &str) -> Result<Client, ConfigError> {
+    if url.starts_with("rediss:") {
+        return Err(ConfigError::Tls);
+    }
+    Client::open(url).map_err(|_| ConfigError::Unreadable)
+}
+
+impl FlagSource for RedisSource {
+    fn fetch<'a>(
+        &'a self,
+        environment: &'a EnvironmentName,
+        have: Option<Version>,
+    ) -> BoxFuture<'a, Result<Fetched, StoreError>> {
+        Box::pin(self.fetch(environment, have))
+    }
+
+    fn offer(&self, environment: &EnvironmentName, snapshot: &Arc<Snapshot>) {
+        self.kept.offer(environment, snapshot);
+    }
+
+    fn cache(&self) -> Option<(&'static str, bool)> {
+        Some(("redis", self.kept.is_up()))
+    }
+}
+
+impl Drop for RedisSource {
+    fn drop(&mut self) {
+        self.keeper.abort();
+    }
+}
+
+impl fmt::Debug for RedisSource {
+    /// Nothing of where it connects: that comes with a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisSource").field("is_up", &self.kept.is_up()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,13 @@
+//! The promises of `flag-cache-redis`, tested on real servers.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails should stop at the line that failed"
+)]
+
+mod contract;
+mod faults;
+mod sharing;
+mod steps;
