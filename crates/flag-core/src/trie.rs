@@ -4,8 +4,7 @@
 //! affair; it may use the low 32 bits of the hash, which are never consumed on the way down.
 
 use alloc::sync::Arc;
-use alloc::vec::Vec;
-use core::array;
+use core::{array, slice};
 
 const FANOUT: usize = 16;
 const BITS: u32 = FANOUT.trailing_zeros();
@@ -83,16 +82,34 @@ impl<L: Leaf> Trie<L> {
     }
 
     /// Every leaf, in the order of the hashes.
-    pub(crate) fn leaves(&self) -> impl Iterator<Item = &L> {
-        let mut waiting: Vec<&Node<L>> = self.0.iter().collect();
-        core::iter::from_fn(move || {
-            loop {
-                match waiting.pop()? {
-                    Node::Leaf(leaf) => return Some(&**leaf),
-                    Node::Branch(children) => waiting.extend(children.iter().rev()),
+    pub(crate) fn leaves(&self) -> Leaves<'_, L> {
+        let mut path = array::from_fn(|_| slice::Iter::default());
+        path[0] = self.0.as_slice().iter();
+        Leaves { path, depth: 0 }
+    }
+}
+
+/// The way through a trie, leaf by leaf; allocates nothing.
+pub(crate) struct Leaves<'a, L> {
+    /// What is still to be visited of the node at each depth, the root included.
+    path: [slice::Iter<'a, Node<L>>; DEEPEST as usize + 1],
+    depth: usize,
+}
+
+impl<'a, L> Iterator for Leaves<'a, L> {
+    type Item = &'a L;
+
+    fn next(&mut self) -> Option<&'a L> {
+        loop {
+            match self.path.get_mut(self.depth)?.next() {
+                Some(Node::Leaf(leaf)) => return Some(leaf),
+                Some(Node::Branch(children)) => {
+                    self.depth += 1;
+                    *self.path.get_mut(self.depth)? = children.iter();
                 }
+                None => self.depth = self.depth.checked_sub(1)?,
             }
-        })
+        }
     }
 }
 

@@ -115,3 +115,18 @@ fn evaluation_allocates_nothing() {
     });
     assert_eq!(spent.count_total, 0);
 }
+
+#[test]
+fn every_flag_is_evaluated_for_one_context_without_allocating() {
+    let mut flags = Snapshot::default();
+    for number in 0..3_000 {
+        let key = format!("flag-{number}").parse().unwrap();
+        flags = flags.with(&Entry::next(&flags, Change::flag_created(key, Variant::ON))).unwrap();
+    }
+    let context = Context::new().user("somebody");
+    let mut enabled = 0;
+    let spent = allocation_counter::measure(|| {
+        enabled = flags.flags().filter(|flag| flag.evaluate(&context).enabled()).count();
+    });
+    assert_eq!((enabled, spent.count_total), (3_000, 0));
+}
