@@ -3,6 +3,7 @@
 mod body;
 mod members;
 mod path;
+mod percent;
 mod query;
 mod value;
 
@@ -10,4 +11,4 @@ pub(crate) use body::{Body, Shape};
 pub(crate) use members::{Members, Optional, Required};
 pub(crate) use path::{FlagPath, subject_in_path};
 pub(crate) use query::{Query, Search};
-pub(crate) use value::{Attributes, ContextId, Limit};
+pub(crate) use value::{Attributes, ContextId, Limit, Read};

@@ -1,6 +1,7 @@
 //! The members of a body or the parameters of a query: each is taken by name, and what is wrong is kept until all are taken.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 
 use garde::error::Path;
@@ -9,6 +10,7 @@ use serde::Deserialize;
 use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::percent;
 use super::value::Read;
 use crate::problem::{Code, Fault, Place, Problem};
 
@@ -21,7 +23,9 @@ pub(crate) struct Members<'a> {
 
 enum Value<'a> {
     Json(&'a str),
-    Text(Cow<'a, str>),
+    Text(String),
+    /// A text that is not well encoded.
+    Unreadable,
 }
 
 impl<'a> Members<'a> {
@@ -38,19 +42,27 @@ impl<'a> Members<'a> {
     }
 
     /// The parameters of a query.
-    pub(crate) fn of_query(pairs: Vec<(String, String)>) -> Self {
-        let members = pairs.into_iter().map(|(name, text)| (Cow::Owned(name), Value::Text(Cow::Owned(text))));
+    pub(crate) fn of_query(text: &'a str) -> Self {
+        let read = |text: &str| percent::decode(&text.replace('+', " "));
+        let members = text.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            // A name that cannot be read is nobody's name, and is told as it was sent.
+            let name = read(name).map_or(Cow::Borrowed(name), Cow::Owned);
+            (name, read(value).map_or(Value::Unreadable, Value::Text))
+        });
         Self::new(Place::Query, members)
     }
 
     fn new(place: Place, members: impl Iterator<Item = (Cow<'a, str>, Value<'a>)>) -> Self {
         let mut left: Vec<(Cow<'a, str>, Value<'a>)> = Vec::new();
         let mut repeated = Vec::new();
+        // A megabyte holds a hundred thousand names: to compare each with each would keep a worker for minutes.
+        let mut seen = HashSet::new();
         for (name, value) in members {
-            if left.iter().any(|(known, _)| *known == name) {
-                repeated.push(name.into_owned());
-            } else {
+            if seen.insert(name.clone()) {
                 left.push((name, value));
+            } else {
+                repeated.push(name.into_owned());
             }
         }
         Self { place, left, repeated }
@@ -110,6 +122,7 @@ impl Value<'_> {
         match self {
             Self::Json(raw) => T::json(raw),
             Self::Text(text) => T::text(text),
+            Self::Unreadable => Err(percent::FAULT.to_owned()),
         }
     }
 }

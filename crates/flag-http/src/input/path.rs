@@ -4,8 +4,8 @@ use std::future::{Ready, ready};
 
 use actix_web::{FromRequest, HttpRequest, dev};
 use flag_core::{FlagKey, SubjectId};
-use percent_encoding::percent_decode_str;
 
+use super::percent;
 use crate::problem::{Code, Place, Problem};
 
 /// The flag that a path names.
@@ -30,8 +30,7 @@ impl FromRequest for FlagPath {
 /// hold anything: slashes, percent signs, emoji.
 pub(crate) fn subject_in_path(request: &HttpRequest, field: &str) -> Result<SubjectId, Problem> {
     let segment = request.uri().path().rsplit('/').next().unwrap_or_default();
-    let text = percent_decode_str(segment)
-        .decode_utf8()
-        .map_err(|_| Problem::fault(Place::Path, field, "must be percent-encoded UTF-8"))?;
+    let text = percent::decode(segment);
+    let text = text.ok_or_else(|| Problem::fault(Place::Path, field, percent::FAULT))?;
     SubjectId::parse(&text).map_err(|invalid| Problem::fault(Place::Path, field, invalid))
 }

@@ -2,11 +2,11 @@
 
 use std::future::{Ready, ready};
 
-use actix_web::{FromRequest, HttpRequest, dev, web};
+use actix_web::{FromRequest, HttpRequest, dev};
 use garde::{Report, Validate};
 
 use super::members::Members;
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 
 /// What a query can be read into.
 pub(crate) trait Search: Validate<Context = ()> {
@@ -27,9 +27,7 @@ impl<T: Search> FromRequest for Query<T> {
 }
 
 fn parse<T: Search>(text: &str) -> Result<T, Problem> {
-    let pairs = web::Query::<Vec<(String, String)>>::from_query(text)
-        .map_err(|_| Problem::new(Code::BadRequest, "the query cannot be read"))?;
-    let mut members = Members::of_query(pairs.into_inner());
+    let mut members = Members::of_query(text);
     let search = T::take(&mut members);
     members.finish(search.validate().err().unwrap_or_else(Report::new))?;
     Ok(search)

@@ -120,7 +120,13 @@ pub(crate) struct Attributes;
 
 impl Read for Attributes {
     fn json(raw: &str) -> Result<Self, String> {
-        if kind(raw) == "an object" { Ok(Self) } else { Err(expected("an object", raw)) }
+        if kind(raw) != "an object" {
+            return Err(expected("an object", raw));
+        }
+        // Read although nobody asks for them yet, so that what is taken today will not be refused tomorrow.
+        serde_json::from_str::<serde_json::Value>(raw)
+            .map(|_| Self)
+            .map_err(|_| "holds an invalid escape sequence or a number that is too large".to_owned())
     }
 
     fn text(_: &str) -> Result<Self, String> {

@@ -11,12 +11,12 @@ use super::features::find;
 use super::write::write;
 use crate::answer;
 use crate::input::{
-    Body, FlagPath, Limit, Members, Optional, Query, Required, Search, Shape, subject_in_path,
+    Body, FlagPath, Limit, Members, Optional, Query, Read, Required, Search, Shape, subject_in_path,
 };
 use crate::node::Node;
 use crate::openapi::{GroupOverrideSchema, OverridePageSchema, RegionOverrideSchema};
 use crate::openapi::{PageQuery, UserOverrideSchema};
-use crate::problem::{Code, Place, Problem, ProblemDocument};
+use crate::problem::{Code, Problem, ProblemDocument};
 
 /// The member that names the subject of a level.
 const fn member(level: Level) -> &'static str {
@@ -130,7 +130,7 @@ pub(crate) struct ListOverrides {
     #[garde(dive)]
     limit: Optional<Limit>,
     #[garde(dive)]
-    cursor: Optional<String>,
+    cursor: Optional<Start>,
 }
 
 impl Search for ListOverrides {
@@ -192,7 +192,7 @@ pub(crate) async fn list(
     query: Query<ListOverrides>,
 ) -> Result<HttpResponse, Problem> {
     let ListOverrides { level, prefix, limit, cursor } = query.0;
-    let start = cursor.get().map(|cursor| Start::parse(&cursor)).transpose()?;
+    let start = cursor.get();
     let snapshot = node.snapshot()?;
     let flag = find(&snapshot, &path.0)?.clone();
     let (level, prefix, limit) =
@@ -209,12 +209,11 @@ struct Start {
     subject: String,
 }
 
-impl Start {
-    fn parse(text: &str) -> Result<Self, Problem> {
+impl Read for Start {
+    fn text(text: &str) -> Result<Self, String> {
         let parts = text.split_once(':').and_then(|(level, subject)| Some((Level::named(level)?, subject)));
-        let (level, subject) = parts.ok_or_else(|| {
-            Problem::fault(Place::Query, "cursor", "must be the `nextCursor` of the page before")
-        })?;
+        let parts = parts.filter(|(_, subject)| SubjectId::parse(subject).is_ok());
+        let (level, subject) = parts.ok_or("must be the `nextCursor` of the page before")?;
         Ok(Self { level, subject: subject.to_owned() })
     }
 }
