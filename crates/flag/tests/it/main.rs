@@ -11,7 +11,11 @@
 mod client;
 mod fleet;
 mod server;
+mod wire;
 
+mod bad_input;
 mod command_line;
 mod outages;
+mod readme;
+mod start;
 mod suite;
