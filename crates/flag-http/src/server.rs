@@ -8,7 +8,7 @@ use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 
-use crate::middleware::{admission, rescue, trace};
+use crate::middleware::{admission, head, rescue, trace};
 use crate::node::Node;
 use crate::routes;
 
@@ -35,6 +35,7 @@ pub fn serve(listener: TcpListener, node: web::Data<Node>, limits: Limits) -> io
     let server = HttpServer::new(move || {
         App::new()
             .app_data(node.clone())
+            .wrap(from_fn(head::as_get))
             .wrap(from_fn(admission::check))
             .wrap(from_fn(rescue::check))
             .wrap(from_fn(trace::check))

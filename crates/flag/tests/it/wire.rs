@@ -8,8 +8,8 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::client::Answer;
 
-/// Nobody waits longer than this for an answer.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Who has no answer after this time is taken to get none.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How a body says where it ends.
 #[derive(Clone, Copy, Debug)]

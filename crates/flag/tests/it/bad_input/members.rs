@@ -125,8 +125,8 @@ fn repeated() -> Vec<Row> {
 /// All that is wrong with a body comes in one answer.
 fn many_at_once() -> Vec<Row> {
     // A megabyte of members is read in one pass, and of the faults only the first 32 are told.
-    let crowd: Vec<String> = (0..80_000).map(|number| format!("\"m{number}\":0")).collect();
-    let told: Vec<String> = (0..31).map(|number| format!("body m{number}")).collect();
+    let crowd: Vec<String> = (0..100_000).map(|number| format!("\"{number:x}\":0")).collect();
+    let told: Vec<String> = (0..31).map(|number| format!("body {number:x}")).collect();
     let told: Vec<&str> = std::iter::once("body enabled").chain(told.iter().map(String::as_str)).collect();
     vec![
         patch("/features/f/global", format!("{{{}}}", crowd.join(","))).invalid(&told),

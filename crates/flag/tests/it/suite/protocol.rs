@@ -60,6 +60,26 @@ pub async fn every_answer_has_a_revision_and_a_request_id(client: Client) {
     }
 }
 
+pub async fn head_is_answered_like_get_without_a_body(client: Client) {
+    client.post("/features", json!({"key": "f", "enabled": false})).await.expect(201);
+    for (path, status) in
+        [("/features", 200), ("/features/f", 200), ("/features/nothing", 404), ("/features/f/global", 405)]
+    {
+        // Two requests in a row, because a body that nobody expects would be taken for the next answer.
+        for _ in 0..2 {
+            let got = client.get(path).await.expect(status);
+            let head = client.send(Method::HEAD, path, None, &[]).await.expect(status);
+            assert_eq!(head.text, "", "{path}");
+            for name in ["content-length", "content-type", "etag", "flag-revision", "allow"] {
+                assert_eq!(head.header(name), got.header(name), "{name} of {path}");
+            }
+        }
+    }
+    for path in ["/healthz", "/readyz", "/metrics", "/"] {
+        client.send(Method::HEAD, path, None, &[]).await.expect(200);
+    }
+}
+
 pub async fn unknown_routes_and_methods_are_problems(client: Client) {
     for (method, path, status, code, allow) in [
         (Method::GET, "/nothing", 404, "route_not_found", ""),
