@@ -10,5 +10,5 @@ mod value;
 pub(crate) use body::{Body, Shape};
 pub(crate) use members::{Members, Optional, Required};
 pub(crate) use path::{FlagPath, subject_in_path};
-pub(crate) use query::{Query, Search};
+pub(crate) use query::{NoParameters, Query, Search};
 pub(crate) use value::{Attributes, ContextId, Limit, Read};

@@ -26,6 +26,16 @@ impl<T: Search> FromRequest for Query<T> {
     }
 }
 
+/// The search of a route that knows no parameter: a misspelt one must not be passed over in silence.
+#[derive(Validate)]
+pub(crate) struct NoParameters {}
+
+impl Search for NoParameters {
+    fn take(_: &mut Members<'_>) -> Self {
+        Self {}
+    }
+}
+
 fn parse<T: Search>(text: &str) -> Result<T, Problem> {
     let mut members = Members::of_query(text);
     let search = T::take(&mut members);

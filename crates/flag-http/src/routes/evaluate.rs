@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::features::find;
 use crate::answer;
-use crate::input::{Attributes, Body, ContextId, FlagPath, Members, Optional, Shape};
+use crate::input::{Attributes, Body, ContextId, FlagPath, Members, NoParameters, Optional, Query, Shape};
 use crate::node::Node;
 use crate::problem::{Problem, ProblemDocument};
 
@@ -72,6 +72,7 @@ pub(crate) struct Answer<'a> {
 )]
 pub(crate) async fn evaluate(
     node: web::Data<Node>,
+    _: Query<NoParameters>,
     path: FlagPath,
     body: Body<Evaluate>,
 ) -> Result<HttpResponse, Problem> {

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::write::{write, write_flag};
 use crate::answer;
 use crate::conditional;
-use crate::input::{Body, FlagPath, Limit, Members, Optional, Query, Required, Search, Shape};
+use crate::input::{Body, FlagPath, Limit, Members, NoParameters, Optional, Query, Required, Search, Shape};
 use crate::node::Node;
 use crate::openapi::{FlagSchema, PageQuery};
 use crate::problem::{Code, Problem, ProblemDocument};
@@ -60,6 +60,7 @@ impl Shape for CreateFeature {
 )]
 pub(crate) async fn create(
     node: web::Data<Node>,
+    _: Query<NoParameters>,
     request: HttpRequest,
     body: Body<CreateFeature>,
 ) -> Result<HttpResponse, Problem> {
@@ -157,6 +158,7 @@ fn page(snapshot: &Snapshot, limit: Limit, cursor: Option<&str>, q: Option<&str>
 )]
 pub(crate) async fn read(
     node: web::Data<Node>,
+    _: Query<NoParameters>,
     request: HttpRequest,
     path: FlagPath,
 ) -> Result<HttpResponse, Problem> {
@@ -187,6 +189,7 @@ pub(crate) fn find<'a>(snapshot: &'a Snapshot, key: &FlagKey) -> Result<&'a Flag
 )]
 pub(crate) async fn delete(
     node: web::Data<Node>,
+    _: Query<NoParameters>,
     request: HttpRequest,
     path: FlagPath,
 ) -> Result<HttpResponse, Problem> {

@@ -11,7 +11,8 @@ use super::features::find;
 use super::write::write;
 use crate::answer;
 use crate::input::{
-    Body, FlagPath, Limit, Members, Optional, Query, Read, Required, Search, Shape, subject_in_path,
+    Body, FlagPath, Limit, Members, NoParameters, Optional, Query, Read, Required, Search, Shape,
+    subject_in_path,
 };
 use crate::node::Node;
 use crate::openapi::{GroupOverrideSchema, OverridePageSchema, RegionOverrideSchema};
@@ -55,6 +56,7 @@ macro_rules! level_routes {
         )]
         pub(crate) async fn $pin(
             node: web::Data<Node>,
+    _: Query<NoParameters>,
             request: HttpRequest,
             path: FlagPath,
             body: Body<$body>,
@@ -74,6 +76,7 @@ macro_rules! level_routes {
         )]
         pub(crate) async fn $release(
             node: web::Data<Node>,
+    _: Query<NoParameters>,
             request: HttpRequest,
             path: FlagPath,
         ) -> Result<HttpResponse, Problem> {

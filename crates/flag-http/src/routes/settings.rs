@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::write::write_flag;
 use crate::answer;
-use crate::input::{Body, FlagPath, Members, Required, Shape};
+use crate::input::{Body, FlagPath, Members, NoParameters, Query, Required, Shape};
 use crate::node::Node;
 use crate::openapi::FlagSchema;
 use crate::problem::{Problem, ProblemDocument};
@@ -38,6 +38,7 @@ impl Shape for SetGlobal {
 )]
 pub(crate) async fn global(
     node: web::Data<Node>,
+    _: Query<NoParameters>,
     request: HttpRequest,
     path: FlagPath,
     body: Body<SetGlobal>,
@@ -73,6 +74,7 @@ impl Shape for SetRollout {
 )]
 pub(crate) async fn rollout(
     node: web::Data<Node>,
+    _: Query<NoParameters>,
     request: HttpRequest,
     path: FlagPath,
     body: Body<SetRollout>,

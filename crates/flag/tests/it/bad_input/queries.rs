@@ -1,6 +1,6 @@
 //! Parameters of lists.
 
-use super::row::{Row, get};
+use super::row::{Row, delete, get, patch, post};
 
 pub fn rows() -> Vec<Row> {
     let mut rows = Vec::new();
@@ -35,6 +35,7 @@ pub fn rows() -> Vec<Row> {
     rows.extend(of_features());
     rows.extend(of_overrides());
     rows.extend(of_changes());
+    rows.extend(of_routes_without_parameters());
     rows
 }
 
@@ -69,4 +70,18 @@ fn of_changes() -> Vec<Row> {
         rows.push(get(format!("/environments/default/changes?flag={flag}")).invalid(&["query flag"]));
     }
     rows
+}
+
+fn of_routes_without_parameters() -> Vec<Row> {
+    let requests = [
+        get("/features/f?verbose=1"),
+        delete("/features/f?verbose=1"),
+        post("/features?verbose=1", r#"{"key":"new","enabled":true}"#),
+        patch("/features/f/global?verbose=1", r#"{"enabled":true}"#),
+        patch("/features/f/rollout?verbose=1", r#"{"rolloutPct":1}"#),
+        post("/features/f/evaluate?verbose=1", "{}"),
+        post("/features/f/group-override?verbose=1", r#"{"groupId":"g","enabled":true}"#),
+        delete("/features/f/user-override/u?verbose=1"),
+    ];
+    requests.map(|request| request.invalid(&["query verbose"])).to_vec()
 }
