@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use deadpool_redis::redis::aio::{MultiplexedConnection, PubSubSink, PubSubStream};
-use deadpool_redis::redis::{AsyncConnectionConfig, Client, RedisError, RedisResult, cmd};
+use deadpool_redis::redis::{AsyncConnectionConfig, Client, RedisError, RedisResult, Value, cmd};
 use flag_core::Version;
 use flag_engine::announcement::{self, Heard, Outbox};
 use flag_engine::{Backoff, ChangeFeed, EnvironmentName, Hints, with_causes};
@@ -163,8 +163,8 @@ async fn speak(
     loop {
         tokio::select! {
             _ = heartbeat.tick() => {
-                within::<String>(ANSWER, subscriber.ping_message("")).await?;
-                within::<String>(ANSWER, cmd("PING").query_async(&mut publisher)).await?;
+                within::<Value>(ANSWER, subscriber.ping()).await?;
+                within::<Value>(ANSWER, cmd("PING").query_async(&mut publisher)).await?;
             }
             versions = shared.outbox.take() => {
                 for (environment, version) in versions {

@@ -21,6 +21,8 @@ const SPREAD: Duration = Duration::from_millis(100);
 /// How many times as long as a write took the keeper then lets it rest, whoever writes next. A snapshot of a hundred
 /// megabytes is not written anew at each change: a node that starts asks the store for the little that is missing.
 const REST: u32 = 10;
+/// How long the keeper waits before it tries again to share what was too large.
+const TOO_LARGE: Duration = Duration::from_secs(600);
 
 type Newest = BTreeMap<String, (EnvironmentName, Arc<Snapshot>)>;
 
@@ -126,6 +128,12 @@ impl Pace {
         let outcome = shared.write(environment, snapshot).await;
         self.took = started.elapsed();
         self.rest();
+        if let Err(error @ CacheError::TooLarge(_)) = &outcome {
+            // Redis is not to blame, and will not be troubled with it at each change.
+            tracing::warn!(error = with_causes(error), "the snapshot is not shared");
+            self.rests_until += TOO_LARGE;
+            return Ok(());
+        }
         outcome?;
         (self.seen, self.settled) = (Some(own), Some(own));
         Ok(())
@@ -138,7 +146,7 @@ impl Pace {
     fn is_wanted(&self, head: Option<Version>, own: Version) -> bool {
         match head {
             None => true,
-            Some(head) if head.epoch == own.epoch => head.revision < own.revision,
+            Some(head) if head.epoch == own.epoch => head.precedes(own),
             // Which of two histories is the present one, only the store knows, and it told this node of its own. But once
             // is enough: a node that cannot reach the store must not quarrel with one that has heard of a newer history.
             Some(_) => self.settled != Some(own),

@@ -35,14 +35,18 @@ const CONNECTIONS: usize = 2;
 /// How many pieces a snapshot may have: half a gigabyte.
 const MOST_PIECES: usize = 512;
 /// How many seconds the pieces live that no head names yet, or no longer: as long as somebody may be writing or reading them.
-const UNNAMED: u32 = 120;
+const UNNAMED: i64 = 120;
 
 /// Moves the head (first key) to a version whose pieces are complete (second key), unless it is there already or further
 /// on in the same epoch. Revisions are compared as texts of one length, because numbers of Lua lose digits.
 const PUBLISH: &str = "
 local head = redis.call('HMGET', KEYS[1], 'epoch', 'revision', 'body')
 local is_newer = head[1] ~= ARGV[1] or not head[2] or head[2] < ARGV[2]
-if not is_newer or redis.call('LLEN', KEYS[2]) ~= tonumber(ARGV[3]) then
+if not is_newer then
+    redis.call('UNLINK', KEYS[2])
+    return 1
+end
+if redis.call('LLEN', KEYS[2]) ~= tonumber(ARGV[3]) then
     redis.call('UNLINK', KEYS[2])
     return 0
 end
@@ -165,8 +169,10 @@ impl SharedSnapshots {
         let script = Script::new(PUBLISH);
         let mut publish = script.key(self.prefix.head(environment));
         publish.key(&body).arg(epoch.to_string()).arg(format!("{revision:020}")).arg(pieces).arg(UNNAMED);
-        let _published: u8 = publish.invoke_async(link.connection()).await?;
-        Ok(())
+        match publish.invoke_async::<u8>(link.connection()).await? {
+            0 => Err(CacheError::Torn),
+            _ => Ok(()),
+        }
     }
 
     /// Takes away what `head` names, because it cannot be read, so that the next node writes it anew.
@@ -207,11 +213,13 @@ async fn store_pieces(
         if count > MOST_PIECES {
             return Err(CacheError::TooLarge(MOST_PIECES * PIECE));
         }
-        let length: usize = link.ask(cmd("RPUSH").arg(body).arg(piece)).await?;
+        let mut push = deadpool_redis::redis::pipe();
+        // Together, so that nothing stays for ever if this node ends in between.
+        push.atomic().rpush(body, piece).expire(body, UNNAMED).ignore();
+        let (length,): (usize,) = push.query_async(link.connection()).await?;
         if length != count {
             return Err(CacheError::Torn);
         }
-        let _: u8 = link.ask(cmd("EXPIRE").arg(body).arg(UNNAMED)).await?;
     }
     Ok(count)
 }
@@ -281,6 +289,6 @@ mod tests {
         // But not for ever: nothing is left behind.
         let mut link = shared.link().await.unwrap();
         let seconds: i64 = link.ask(cmd("TTL").arg(&before.body)).await.unwrap();
-        assert!((1..=i64::from(UNNAMED)).contains(&seconds), "{seconds}");
+        assert!((1..=UNNAMED).contains(&seconds), "{seconds}");
     }
 }

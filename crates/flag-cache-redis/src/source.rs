@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use deadpool_redis::redis::Client;
-use flag_core::{Entry, Snapshot, Version};
+use flag_core::{Snapshot, Version};
 use flag_engine::{BoxFuture, EnvironmentName, Fetched, FlagSource, StoreError, with_causes};
 use tokio::task::JoinHandle;
 
@@ -58,10 +58,17 @@ impl RedisSource {
         };
         match self.inner.fetch(environment, Some(shared.version())).await {
             Ok(Fetched::Unchanged) => Ok(Fetched::Snapshot(shared)),
-            Ok(Fetched::Changes(entries)) => match carry_on(&shared, &entries) {
-                Some(snapshot) => Ok(Fetched::Snapshot(snapshot)),
-                None => self.inner.fetch(environment, None).await,
+            Ok(Fetched::Changes(entries)) => match shared.replay(&entries) {
+                Ok(snapshot) => Ok(Fetched::Snapshot(snapshot)),
+                Err(rejection) => {
+                    tracing::warn!(%rejection, "the log does not continue the shared snapshot");
+                    self.inner.fetch(environment, None).await
+                }
             },
+            Ok(Fetched::Snapshot(whole)) if whole.version().precedes(shared.version()) => {
+                let why = StoreError::lost(shared.version(), whole.version());
+                Ok(Fetched::Stale(shared, why))
+            }
             Ok(whole @ (Fetched::Snapshot(_) | Fetched::Stale(..))) => Ok(whole),
             Err(why) => Ok(Fetched::Stale(shared, why)),
         }
@@ -101,7 +108,7 @@ impl RedisSource {
         have: Option<Version>,
     ) -> Result<Option<Snapshot>, CacheError> {
         let head = self.shared.head(environment).await.inspect_err(|_| self.kept.failed())?;
-        let Some(head) = head.filter(|head| have.is_none_or(|have| follows(have, head.version))) else {
+        let Some(head) = head.filter(|head| have.is_none_or(|have| have.precedes(head.version))) else {
             return Ok(None);
         };
         match self.shared.read(&head).await {
@@ -114,18 +121,6 @@ impl RedisSource {
             }
         }
     }
-}
-
-/// Whether a snapshot at `version` carries on from one at `have`.
-fn follows(have: Version, version: Version) -> bool {
-    have.epoch == version.epoch && have.revision < version.revision
-}
-
-fn carry_on(snapshot: &Snapshot, entries: &[Entry]) -> Option<Snapshot> {
-    let carried = entries.iter().try_fold(snapshot.clone(), |snapshot, entry| snapshot.with(entry));
-    carried
-        .inspect_err(|rejection| tracing::warn!(%rejection, "the log does not continue the shared snapshot"))
-        .ok()
 }
 
 /// A client of the server that `url` names. No I/O.

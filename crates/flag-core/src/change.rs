@@ -136,6 +136,8 @@ pub enum Rejection {
         /// The revision of the entry.
         found: Revision,
     },
+    /// The entry changes nothing here, so it was written after another snapshot than this: a log holds no such lines.
+    NoEffect(Revision),
 }
 
 impl fmt::Display for Rejection {
@@ -149,6 +151,7 @@ impl fmt::Display for Rejection {
             Self::OutOfOrder { expected, found } => {
                 write!(f, "revision {found} cannot follow where {expected} is due")
             }
+            Self::NoEffect(revision) => write!(f, "revision {revision} changes nothing"),
         }
     }
 }
@@ -204,6 +207,17 @@ impl Snapshot {
         }
         snapshot.advance(entry.revision);
         Ok(Applied::Changed(snapshot))
+    }
+
+    /// What the next lines of the log that led to this snapshot make of it.
+    ///
+    /// # Errors
+    /// [`Rejection`] of the first line that cannot have been written after what is before it.
+    pub fn replay(&self, entries: &[Entry]) -> Result<Self, Rejection> {
+        entries.iter().try_fold(self.clone(), |snapshot, entry| match snapshot.apply(entry)? {
+            Applied::Changed(snapshot) => Ok(snapshot),
+            Applied::Unchanged => Err(Rejection::NoEffect(entry.revision)),
+        })
     }
 
     /// As [`apply`](Self::apply), for callers to whom a change without effect is no news. The revision advances even so.

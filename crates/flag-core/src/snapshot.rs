@@ -35,6 +35,14 @@ pub struct Version {
     pub revision: Revision,
 }
 
+impl Version {
+    /// Whether this is an earlier moment of the same history.
+    #[must_use]
+    pub fn precedes(self, other: Self) -> bool {
+        self.epoch == other.epoch && self.revision < other.revision
+    }
+}
+
 /// Every flag of one environment at one revision. A clone shares everything.
 #[derive(Clone, Default)]
 pub struct Snapshot {

@@ -27,7 +27,7 @@ pub fn read(payload: &str) -> Option<Version> {
 
 /// Whether hearing of `version` after `heard` is news: a late word about an old revision must not hide the newer one.
 fn is_news(heard: Version, version: Version) -> bool {
-    heard.epoch != version.epoch || heard.revision < version.revision
+    heard.epoch != version.epoch || heard.precedes(version)
 }
 
 /// What a feed has heard: the latest version, and how often it may have missed one.

@@ -2,6 +2,7 @@
 //! commits together those that hold. Each write gets its own outcome.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use flag_core::{Applied, Author, Change, Entry, Rejection, Revision, Snapshot, Timestamp};
@@ -26,8 +27,8 @@ pub(crate) const DEADLINE: Duration = Duration::from_millis(2_500);
 pub struct Request {
     /// What to do.
     pub change: Change,
-    /// What must hold of the flag before.
-    pub precondition: Option<Precondition>,
+    /// What must hold of the flag before; all of it.
+    pub conditions: Vec<Precondition>,
     /// Who asks.
     pub author: Author,
     /// When they asked.
@@ -41,6 +42,10 @@ pub enum Precondition {
     Exists,
     /// Its last change is one of these.
     RevisionIn(Vec<Revision>),
+    /// It does not exist.
+    Absent,
+    /// Its last change, if it exists, is none of these.
+    RevisionNotIn(Vec<Revision>),
 }
 
 impl Precondition {
@@ -48,6 +53,8 @@ impl Precondition {
         match self {
             Self::Exists => found.is_some(),
             Self::RevisionIn(revisions) => found.is_some_and(|revision| revisions.contains(&revision)),
+            Self::Absent => found.is_none(),
+            Self::RevisionNotIn(revisions) => found.is_none_or(|revision| !revisions.contains(&revision)),
         }
     }
 }
@@ -77,7 +84,7 @@ pub enum ApplyError {
     /// The store went silent during the commit: the change may or may not be there.
     #[error("the store did not say whether the change was made")]
     Uncertain,
-    /// Too many writes are waiting.
+    /// Too many writes are waiting, on this node or on others.
     #[error("too many writes are waiting")]
     Overloaded,
 }
@@ -86,16 +93,35 @@ pub enum ApplyError {
 pub(crate) struct Waiting {
     pub(crate) request: Request,
     pub(crate) reply: oneshot::Sender<Result<Committed, ApplyError>>,
+    pub(crate) ticket: Ticket,
     pub(crate) deadline: Instant,
+}
+
+/// Who has a request in hand: whoever waits for it, until the task that commits takes it up. Only one of them can have it,
+/// so that a request which is given up in time was certainly not made.
+#[derive(Clone, Default)]
+pub(crate) struct Ticket(Arc<AtomicBool>);
+
+impl Ticket {
+    /// Takes the request up, unless it was given up.
+    fn take_up(&self) -> bool {
+        !self.0.swap(true, Ordering::AcqRel)
+    }
+
+    /// Gives the request up, and says what is then known of it.
+    pub(crate) fn withdraw(&self) -> ApplyError {
+        if self.take_up() { ApplyError::Unavailable } else { ApplyError::Uncertain }
+    }
 }
 
 /// Commits until every handle of the engine is gone.
 pub(crate) async fn run(shared: Arc<Shared>, mut queue: mpsc::Receiver<Waiting>) {
     let mut waiting = Vec::with_capacity(BATCH);
     while queue.recv_many(&mut waiting, BATCH).await > 0 {
-        // Nobody waits for these any more, and nobody was told that they happened.
-        waiting.retain(|write| !write.reply.is_closed());
-        if let Some(deadline) = waiting.iter().map(|write| write.deadline).min() {
+        // A request whose caller went away was not given up, but nobody was told that it happened.
+        waiting.retain(|write| !write.reply.is_closed() && write.ticket.take_up());
+        // Each writer waits no longer than its own deadline; the batch may take as long as the last of them.
+        if let Some(deadline) = waiting.iter().map(|write| write.deadline).max() {
             let outcomes = commit(&shared, &waiting, deadline).await;
             for (write, outcome) in waiting.drain(..).zip(outcomes) {
                 // The writer may have gone away; the change stands all the same.
@@ -108,17 +134,21 @@ pub(crate) async fn run(shared: Arc<Shared>, mut queue: mpsc::Receiver<Waiting>)
 type Outcomes = Vec<Result<Committed, ApplyError>>;
 
 async fn commit(shared: &Shared, waiting: &[Waiting], deadline: Instant) -> Outcomes {
-    match timeout_at(deadline, attempts(shared, waiting)).await {
+    let sent = AtomicBool::new(false);
+    match timeout_at(deadline, attempts(shared, waiting, &sent)).await {
         Ok(Ok(outcomes)) => outcomes,
         Ok(Err(error)) => all(waiting, &error),
         Err(_) => {
             shared.vitals.failed(&StoreError::Unavailable("no answer in time".into()));
-            all(waiting, &ApplyError::Uncertain)
+            let is_uncertain = sent.load(Ordering::Relaxed);
+            all(waiting, if is_uncertain { &ApplyError::Uncertain } else { &ApplyError::Unavailable })
         }
     }
 }
 
-async fn attempts(shared: &Shared, waiting: &[Waiting]) -> Result<Outcomes, ApplyError> {
+/// Decides and appends until the store stands where the decision was made. `sent` says whether a batch that holds changes
+/// is in the store's hands.
+async fn attempts(shared: &Shared, waiting: &[Waiting], sent: &AtomicBool) -> Result<Outcomes, ApplyError> {
     for _ in 0..ATTEMPTS {
         let base = match shared.cell.load() {
             Some(base) => base,
@@ -129,6 +159,7 @@ async fn attempts(shared: &Shared, waiting: &[Waiting]) -> Result<Outcomes, Appl
         };
         let asked = Instant::now();
         let plan = Plan::decide(&base, waiting.iter().map(|write| &write.request));
+        sent.store(!plan.batch.entries.is_empty(), Ordering::Relaxed);
         // An empty batch is sent too: that a change does not hold is only true of the newest snapshot.
         let appended = shared.store.append(&shared.environment, base.version(), &plan.batch).await;
         match appended.map_err(|error| refused(shared, &error))? {
@@ -137,6 +168,7 @@ async fn attempts(shared: &Shared, waiting: &[Waiting]) -> Result<Outcomes, Appl
                 return Ok(plan.outcomes);
             }
             Appended::Conflict => {
+                sent.store(false, Ordering::Relaxed);
                 count(&shared.vitals.conflicts, 1);
                 shared.refresh().await.map_err(|error| refused(shared, &error))?;
             }
@@ -176,7 +208,7 @@ impl Plan {
     }
 
     fn take(&mut self, request: &Request) -> Result<Committed, ApplyError> {
-        let Request { change, precondition, author, at } = request;
+        let Request { change, conditions, author, at } = request;
         let entry = Entry {
             revision: self.after.version().revision + 1,
             at: *at,
@@ -185,7 +217,7 @@ impl Plan {
         };
         let applied = self.after.apply(&entry)?;
         let found = self.after.flag(change.key().as_str()).map(|flag| flag.revision);
-        if precondition.as_ref().is_some_and(|condition| !condition.holds(found)) {
+        if !conditions.iter().all(|condition| condition.holds(found)) {
             return Err(ApplyError::PreconditionFailed { found });
         }
         if let Applied::Changed(after) = applied {

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use flag_core::{Entry, Snapshot, Version};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
 use crate::cell::{Published, SnapshotCell};
-use crate::commit::{self, ApplyError, Committed, DEADLINE, QUEUE, Request, Waiting};
+use crate::commit::{self, ApplyError, Committed, DEADLINE, QUEUE, Request, Ticket, Waiting};
 use crate::environment::EnvironmentName;
 use crate::follow;
 use crate::ports::{ChangeFeed, Fetched, FlagSource, FlagStore, HistoryPage, StoreError};
@@ -32,6 +34,9 @@ pub struct Engine {
     shared: Arc<Shared>,
     queue: mpsc::Sender<Waiting>,
     following: JoinHandle<()>,
+    /// The runtime that the engine was started on. Connections that stores make belong to the runtime they are made on, and
+    /// a caller's may end before the engine does.
+    runtime: Handle,
 }
 
 /// What the engine's tasks share.
@@ -42,6 +47,8 @@ pub(crate) struct Shared {
     pub(crate) feed: Arc<dyn ChangeFeed>,
     pub(crate) cell: SnapshotCell,
     pub(crate) vitals: Vitals,
+    /// Held while the source is asked, so that an answer that took long cannot be taken for a newer one.
+    refreshing: Mutex<()>,
 }
 
 impl Engine {
@@ -51,11 +58,12 @@ impl Engine {
     pub fn start(parts: Parts) -> Self {
         let Parts { environment, store, source, feed } = parts;
         let (cell, vitals) = (SnapshotCell::new(), Vitals::new());
-        let shared = Arc::new(Shared { environment, store, source, feed, cell, vitals });
+        let refreshing = Mutex::new(());
+        let shared = Arc::new(Shared { environment, store, source, feed, cell, vitals, refreshing });
         let (queue, waiting) = mpsc::channel(QUEUE);
         let following = tokio::spawn(follow::run(Arc::clone(&shared)));
         tokio::spawn(commit::run(Arc::clone(&shared), waiting));
-        Self { shared, queue, following }
+        Self { shared, queue, following, runtime: Handle::current() }
     }
 
     /// The environment that it keeps.
@@ -83,13 +91,21 @@ impl Engine {
     pub async fn apply(&self, request: Request) -> Result<Committed, ApplyError> {
         let deadline = Instant::now() + DEADLINE;
         let (reply, outcome) = oneshot::channel();
-        if self.queue.try_send(Waiting { request, reply, deadline }).is_err() {
-            count(&self.shared.vitals.turned_away, 1);
-            return Err(ApplyError::Overloaded);
+        let ticket = Ticket::default();
+        match self.queue.try_send(Waiting { request, reply, ticket: ticket.clone(), deadline }) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => {
+                count(&self.shared.vitals.turned_away, 1);
+                return Err(ApplyError::Overloaded);
+            }
+            Err(TrySendError::Closed(_)) => {
+                tracing::error!("the task that commits has ended; restart this node");
+                return Err(ApplyError::Unavailable);
+            }
         }
         match timeout_at(deadline, outcome).await {
             Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) | Err(_) => Err(ApplyError::Uncertain),
+            Ok(Err(_)) | Err(_) => Err(ticket.withdraw()),
         }
     }
 
@@ -99,8 +115,14 @@ impl Engine {
     /// [`StoreError`] if the store cannot answer.
     pub async fn history(&self, page: HistoryPage<'_>) -> Result<Vec<Entry>, StoreError> {
         let deadline = Instant::now() + DEADLINE;
-        let answer = timeout_at(deadline, self.shared.store.history(&self.shared.environment, page)).await;
-        let answer = answer.unwrap_or_else(|_| Err(StoreError::Unavailable("no answer in time".into())));
+        let HistoryPage { before, flag, limit } = page;
+        let (shared, flag) = (Arc::clone(&self.shared), flag.cloned());
+        let answer = self.runtime.spawn(async move {
+            let page = HistoryPage { before, flag: flag.as_ref(), limit };
+            let answer = timeout_at(deadline, shared.store.history(&shared.environment, page)).await;
+            answer.unwrap_or_else(|_| Err(StoreError::Unavailable("no answer in time".into())))
+        });
+        let answer = answer.await.unwrap_or_else(|ended| Err(StoreError::Unavailable(Box::new(ended))));
         answer.inspect_err(|error| self.shared.vitals.failed(error))
     }
 
@@ -134,12 +156,13 @@ impl Drop for Engine {
 impl Shared {
     /// Asks the source for what is newer, and makes it live.
     pub(crate) async fn refresh(&self) -> Result<(), StoreError> {
+        let _alone = self.refreshing.lock().await;
         let asked = Instant::now();
         let live = self.cell.load();
         let have = live.as_ref().map(|snapshot| snapshot.version());
         match self.source.fetch(&self.environment, have).await? {
             Fetched::Unchanged => {}
-            Fetched::Snapshot(snapshot) => self.publish_whole(&Arc::new(snapshot)),
+            Fetched::Snapshot(snapshot) => self.publish_whole(snapshot, have)?,
             Fetched::Stale(snapshot, why) => {
                 self.publish_stale(&Arc::new(snapshot));
                 return Err(why);
@@ -148,12 +171,12 @@ impl Shared {
                 let Some(live) = live else {
                     return Err(StoreError::corrupt("changes to a snapshot that nobody has"));
                 };
-                match entries.iter().try_fold((*live).clone(), |snapshot, entry| snapshot.with(entry)) {
+                match live.replay(&entries) {
                     Ok(next) => self.publish_next(&Arc::new(next)),
                     Err(rejection) => {
                         // The log does not lead on from here; the state tells where it leads.
                         tracing::warn!(%rejection, "the log does not continue the live snapshot; loading everything");
-                        self.reload().await?;
+                        self.reload(live.version()).await?;
                     }
                 }
             }
@@ -162,16 +185,15 @@ impl Shared {
         Ok(())
     }
 
-    async fn reload(&self) -> Result<(), StoreError> {
+    async fn reload(&self, have: Version) -> Result<(), StoreError> {
         match self.source.fetch(&self.environment, None).await? {
-            Fetched::Snapshot(snapshot) => self.publish_whole(&Arc::new(snapshot)),
+            Fetched::Snapshot(snapshot) => self.publish_whole(snapshot, Some(have)),
             // The live one is better than that.
-            Fetched::Stale(_, why) => return Err(why),
+            Fetched::Stale(_, why) => Err(why),
             Fetched::Unchanged | Fetched::Changes(_) => {
-                return Err(StoreError::corrupt("no snapshot where a whole one was asked for"));
+                Err(StoreError::corrupt("no snapshot where a whole one was asked for"))
             }
         }
-        Ok(())
     }
 
     /// Makes a snapshot live that follows the live one.
@@ -189,16 +211,24 @@ impl Shared {
         }
     }
 
-    fn publish_whole(&self, next: &Arc<Snapshot>) {
-        let Version { epoch, revision } = next.version();
-        match self.cell.replace(next) {
+    /// Makes a whole snapshot live, which the store gave to a node that had `have`.
+    fn publish_whole(&self, snapshot: Snapshot, have: Option<Version>) -> Result<(), StoreError> {
+        let version = snapshot.version();
+        // What this node had was durable before it asked.
+        if let Some(had) = have.filter(|had| version.precedes(*had)) {
+            return Err(StoreError::lost(had, version));
+        }
+        let Version { epoch, revision } = version;
+        let next = Arc::new(snapshot);
+        match self.cell.replace(&next) {
             Published::Live => {
                 tracing::info!(%epoch, revision, flags = next.len(), "loaded a snapshot");
-                self.source.offer(&self.environment, next);
+                self.source.offer(&self.environment, &next);
             }
             Published::Refused => {
                 tracing::debug!(%epoch, revision, "a loaded snapshot is not newer than the live one");
             }
         }
+        Ok(())
     }
 }

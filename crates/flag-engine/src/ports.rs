@@ -63,7 +63,8 @@ pub trait FlagStore: FlagSource {
     /// [`Appended::Committed`] means that the batch is durable: it survives the loss of power at that moment.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] if nothing was written, [`StoreError::Uncertain`] if nobody can know.
+    /// [`StoreError::Unavailable`] if nothing was written, [`StoreError::Uncertain`] if nobody can know,
+    /// [`StoreError::Corrupt`] if nothing was written and nothing will be.
     fn append<'a>(
         &'a self,
         environment: &'a EnvironmentName,
@@ -130,6 +131,17 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// A store that stands at `found` although it had come to `had`, which somebody was told is durable. To go on from there
+    /// would give the lost revisions away again, to other changes, and nodes could no longer tell who has which.
+    #[must_use]
+    pub fn lost(had: Version, found: Version) -> Self {
+        Self::corrupt(format!(
+            "the store is at revision {} and had come to {}: it was restored or lost what it had acknowledged; give its \
+             history a new epoch",
+            found.revision, had.revision
+        ))
+    }
+
     /// Something that cannot be read.
     pub fn corrupt(what: impl Into<String>) -> Self {
         Self::Corrupt { what: what.into() }

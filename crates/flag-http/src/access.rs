@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use actix_web::http::Uri;
 use actix_web::http::header::{AUTHORIZATION, HOST, HeaderMap};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -19,7 +20,7 @@ pub enum Access {
 }
 
 impl Access {
-    pub(crate) fn check(&self, headers: &HeaderMap) -> Result<(), Problem> {
+    pub(crate) fn check(&self, target: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
         match self {
             Self::Token(token) => {
                 let bearer = headers.get(AUTHORIZATION).and_then(|value| bearer(value.as_bytes()));
@@ -33,13 +34,15 @@ impl Access {
                 }
             }
             Self::Loopback => {
-                let host = headers.get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
+                let named = headers.get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
+                // A target that names a host itself counts for more than the header (RFC 9112, section 3.2.2).
+                let host = target.authority().map_or(named, |authority| authority.as_str());
                 if is_loopback(host) {
                     return Ok(());
                 }
                 Err(Problem::new(
                     Code::HostNotAllowed,
-                    "without an access token this server answers only to localhost, 127.0.0.1 and [::1]",
+                    "without an access token this server answers only to localhost and loopback addresses",
                 ))
             }
         }

@@ -1,8 +1,8 @@
 //! Answers: JSON with the revision that they speak of.
 
-use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, ETAG, HeaderName};
+use actix_web::{HttpResponse, HttpResponseBuilder};
 use flag_core::{Flag, Revision};
 use flag_engine::document::FlagDocument;
 use serde::Serialize;
@@ -14,20 +14,33 @@ pub(crate) const FLAG_REVISION: HeaderName = HeaderName::from_static("flag-revis
 
 /// An answer with a JSON body.
 pub(crate) fn json(status: StatusCode, revision: Revision, body: &impl Serialize) -> HttpResponse {
-    HttpResponse::build(status)
-        .insert_header((FLAG_REVISION, revision))
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .json(body)
+    without_store(status, revision).json(body)
+}
+
+/// The beginning of an answer that nobody may keep.
+pub(crate) fn without_store(status: StatusCode, revision: Revision) -> HttpResponseBuilder {
+    let mut response = HttpResponse::build(status);
+    response.insert_header((FLAG_REVISION, revision)).insert_header((CACHE_CONTROL, "no-store"));
+    response
 }
 
 /// A flag, with its revision as its entity tag.
 pub(crate) fn flag(status: StatusCode, revision: Revision, flag: &Flag) -> HttpResponse {
+    tagged(status, revision, flag).json(FlagDocument::from(flag))
+}
+
+/// The answer to whoever already has the flag as it is.
+pub(crate) fn known(revision: Revision, flag: &Flag) -> HttpResponse {
+    tagged(StatusCode::NOT_MODIFIED, revision, flag).finish()
+}
+
+fn tagged(status: StatusCode, revision: Revision, flag: &Flag) -> HttpResponseBuilder {
     let mut response = HttpResponse::build(status);
     response.insert_header((FLAG_REVISION, revision));
     // A client may keep the answer, but has to ask whether it still holds.
     response.insert_header((CACHE_CONTROL, "no-cache"));
     response.insert_header((ETAG, conditional::etag(flag.revision)));
-    response.json(FlagDocument::from(flag))
+    response
 }
 
 /// An answer without a body.

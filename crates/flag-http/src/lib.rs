@@ -18,5 +18,6 @@ mod telemetry;
 pub use access::{Access, AdminToken, InvalidToken};
 pub use node::Node;
 pub use openapi::document as openapi;
+pub use routes::pages::Pages;
 pub use server::{Limits, serve};
 pub use telemetry::Telemetry;

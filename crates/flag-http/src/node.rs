@@ -8,6 +8,7 @@ use flag_engine::Engine;
 
 use crate::access::Access;
 use crate::problem::{Code, Problem};
+use crate::routes::pages::Pages;
 use crate::telemetry::Telemetry;
 
 /// One node of the service.
@@ -18,6 +19,8 @@ pub struct Node {
     pub access: Access,
     /// Where the meters are read.
     pub telemetry: Telemetry,
+    /// Where lists are made.
+    pub pages: Pages,
 }
 
 impl Node {

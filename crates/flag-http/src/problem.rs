@@ -76,9 +76,7 @@ impl Code {
             Self::OutcomeUnknown => {
                 ("outcome_unknown", StatusCode::SERVICE_UNAVAILABLE, "The outcome of the write is unknown")
             }
-            Self::Overloaded => {
-                ("overloaded", StatusCode::SERVICE_UNAVAILABLE, "Too many writes are waiting")
-            }
+            Self::Overloaded => ("overloaded", StatusCode::SERVICE_UNAVAILABLE, "Too many writes at once"),
         }
     }
 
@@ -221,7 +219,7 @@ impl From<Rejection> for Problem {
             Rejection::FlagNotFound(_) => Code::FlagNotFound,
             Rejection::FlagExists(_) => Code::FlagExists,
             Rejection::OverrideNotFound { .. } => Code::OverrideNotFound,
-            Rejection::OutOfOrder { .. } => Code::Internal,
+            Rejection::OutOfOrder { .. } | Rejection::NoEffect(_) => Code::Internal,
         };
         Self::new(code, rejection.to_string())
     }
@@ -235,7 +233,7 @@ impl From<ApplyError> for Problem {
                 Self::new(Code::PreconditionFailed, format!("the flag is at revision {revision}"))
             }
             ApplyError::PreconditionFailed { found: None } => {
-                Self::new(Code::PreconditionFailed, "there is no such flag yet, so `If-Match` cannot hold")
+                Self::new(Code::PreconditionFailed, "there is no such flag yet")
             }
             ApplyError::Unavailable => {
                 Self::new(Code::StoreUnavailable, "nothing was changed; try again shortly").retry_after(1)

@@ -8,6 +8,7 @@ pub(crate) mod evaluate;
 pub(crate) mod features;
 pub(crate) mod health;
 pub(crate) mod overrides;
+pub(crate) mod pages;
 pub(crate) mod settings;
 mod write;
 

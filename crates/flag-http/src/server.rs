@@ -27,7 +27,7 @@ impl Default for Limits {
     }
 }
 
-/// Serves `node` on `listener` until the process is told to stop (SIGTERM or SIGINT), then finishes what is under way.
+/// Serves `node` on `listener` until the server's handle is told to stop. Signals are the caller's affair.
 ///
 /// # Errors
 /// [`io::Error`] if the listener cannot be used.
@@ -44,7 +44,8 @@ pub fn serve(listener: TcpListener, node: web::Data<Node>, limits: Limits) -> io
     .keep_alive(Duration::from_secs(75))
     .client_request_timeout(Duration::from_secs(5))
     .client_disconnect_timeout(Duration::from_secs(2))
-    .max_connections(10_000)
+    .max_connections(2_000)
+    .disable_signals()
     .shutdown_timeout(limits.shutdown_seconds);
     let server = match limits.workers {
         Some(workers) => server.workers(workers),

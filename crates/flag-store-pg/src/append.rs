@@ -13,7 +13,7 @@ use flag_engine::{Appended, Batch, EnvironmentName, OverrideRow, StoreError};
 use futures_util::future::{try_join, try_join5};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_postgres::types::{Json, ToSql, Type};
-use tokio_postgres::{Client, Transaction};
+use tokio_postgres::{Client, IsolationLevel, Transaction};
 
 use crate::error::failed;
 use crate::fetch;
@@ -30,11 +30,11 @@ const TERMS: &str = "SELECT set_config('statement_timeout', '2000', true), \
 
 /// Whether the environment stands at `expected`: all that an empty batch asks.
 pub(crate) async fn stands_at(
-    client: &Client,
+    mut client: Object,
     environment: &EnvironmentName,
     expected: Version,
 ) -> Result<Appended, StoreError> {
-    let now = fetch::version(client, environment).await?;
+    let now = fetch::ask_version(&mut client, environment).await?;
     Ok(if now == expected { Appended::Committed } else { Appended::Conflict })
 }
 
@@ -70,7 +70,10 @@ async fn write<'a>(
     expected: Version,
     batch: &Batch,
 ) -> Result<Option<Transaction<'a>>, StoreError> {
-    let transaction = client.transaction().await.map_err(failed)?;
+    // Said aloud, because a role or a database may have other defaults: in a stricter isolation a lost race is an error.
+    let transaction =
+        client.build_transaction().isolation_level(IsolationLevel::ReadCommitted).read_only(false);
+    let transaction = transaction.start().await.map_err(failed)?;
     let (_, stood) = try_join(
         execute(&transaction, TERMS, &[]),
         compare_and_set(&transaction, environment, expected, batch.entries.len()),

@@ -37,7 +37,6 @@ struct Shared {
     heard: Heard,
     outbox: Outbox,
     is_up: AtomicBool,
-    echo: Notify,
 }
 
 impl PgFeed {
@@ -112,17 +111,30 @@ async fn attend(
     backoff: &mut Backoff,
 ) -> LinkError {
     let probe = format!("probe {}", uuid::Uuid::new_v4());
+    // Of this connection alone: what another one echoed proves nothing here.
+    let echo = Notify::new();
     // Polled together, because the first one drives the connection that the second one uses.
     tokio::select! {
-        ended = hear(shared, connection, &probe) => ended,
-        Err(ended) = speak(shared, client, &probe, backoff) => ended,
+        ended = hear(shared, connection, &probe, &echo) => ended,
+        Err(ended) = speak(shared, client, &probe, &echo, backoff) => ended,
     }
 }
 
-async fn hear(shared: &Shared, mut connection: Connection<Socket, NoTlsStream>, probe: &str) -> LinkError {
+async fn hear(
+    shared: &Shared,
+    mut connection: Connection<Socket, NoTlsStream>,
+    probe: &str,
+    echo: &Notify,
+) -> LinkError {
     loop {
         match std::future::poll_fn(|cx| connection.poll_message(cx)).await {
-            Some(Ok(AsyncMessage::Notification(word))) if word.payload() == probe => shared.echo.notify_one(),
+            Some(Ok(AsyncMessage::Notification(word))) if word.payload() == probe => {
+                // However late it comes, words arrive.
+                if !shared.is_up.swap(true, Ordering::Relaxed) {
+                    tracing::info!("the feed of changes is up");
+                }
+                echo.notify_one();
+            }
             Some(Ok(AsyncMessage::Notification(word))) => shared.heard.hear(word.payload()),
             Some(Ok(_)) => {}
             Some(Err(error)) => return error.into(),
@@ -135,16 +147,14 @@ async fn speak(
     shared: &Shared,
     client: &Client,
     probe: &str,
+    echo: &Notify,
     backoff: &mut Backoff,
 ) -> Result<Infallible, LinkError> {
     answer(client.batch_execute("LISTEN flag_changes")).await?;
     shared.heard.listen_anew();
     // A pooler takes LISTEN and NOTIFY without a murmur, and delivers nothing: only an echo proves that words arrive.
     notify(client, probe).await?;
-    if timeout(ANSWER, shared.echo.notified()).await.is_ok() {
-        shared.is_up.store(true, Ordering::Relaxed);
-        tracing::info!("the feed of changes is up");
-    } else {
+    if timeout(ANSWER, echo.notified()).await.is_err() {
         tracing::warn!(
             "notifications do not arrive, perhaps because of a pooler; asking every second instead"
         );

@@ -16,15 +16,39 @@ use crate::error::{failed, reason};
 /// How long a statement may take that reads everything.
 pub(crate) const LOAD: Duration = Duration::from_secs(60);
 /// What holds for the transaction that loads: the server gives up when nobody waits for it any more.
-const TERMS: &str =
+const LOAD_TERMS: &str =
     "SET LOCAL statement_timeout = '60s'; SET LOCAL idle_in_transaction_session_timeout = '5s'";
 /// How far behind a node may be to be given the entries. Beyond that, everything is the shorter answer.
 const BEHIND: Revision = 1_000;
 /// After how many rows other tasks get their turn: rows that have arrived are read without ever waiting.
 const TURN: usize = 1_000;
 
+/// What holds for the transaction of a short question. A statement that waits for a lock does not notice that nobody waits
+/// for its answer any more: without a limit of its own, each question to a locked table would leave a session behind.
+pub(crate) const SHORT_TERMS: &str =
+    "SET LOCAL statement_timeout = '2s'; SET LOCAL idle_in_transaction_session_timeout = '5s'";
+
+/// Begins a transaction that only reads and sees one moment.
+pub(crate) async fn begin<'a>(client: &'a mut Client, terms: &str) -> Result<Transaction<'a>, StoreError> {
+    let transaction =
+        client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
+    let transaction = transaction.start().await.map_err(failed)?;
+    transaction.batch_execute(terms).await.map_err(failed)?;
+    Ok(transaction)
+}
+
+/// Where the environment stands, asked for by itself.
+pub(crate) async fn ask_version(
+    client: &mut Client,
+    environment: &EnvironmentName,
+) -> Result<Version, StoreError> {
+    // Dropped, the transaction is rolled back before anything else happens on the connection.
+    let transaction = begin(client, SHORT_TERMS).await?;
+    version(transaction.client(), environment).await
+}
+
 /// Where the environment stands.
-pub(crate) async fn version(client: &Client, environment: &EnvironmentName) -> Result<Version, StoreError> {
+async fn version(client: &Client, environment: &EnvironmentName) -> Result<Version, StoreError> {
     let sql = "SELECT epoch, revision FROM environments WHERE name = $1";
     let row = client.query_typed_opt(sql, &[(&environment.as_str(), Type::TEXT)]).await.map_err(failed)?;
     let row = row.ok_or_else(|| StoreError::corrupt(format!("there is no environment {environment}")))?;
@@ -42,10 +66,7 @@ pub(crate) async fn load(
 ) -> Result<Fetched, StoreError> {
     let client: &mut Client = &mut client;
     // Every statement sees what the first one saw, so that the state and its revision belong together.
-    let transaction =
-        client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
-    let transaction = transaction.start().await.map_err(failed)?;
-    transaction.batch_execute(TERMS).await.map_err(failed)?;
+    let transaction = begin(client, LOAD_TERMS).await?;
     let now = version(transaction.client(), environment).await?;
     let fetched = match have {
         Some(have) if have == now => Fetched::Unchanged,

@@ -1,12 +1,13 @@
 //! Reading the log backwards, page by page.
 
+use deadpool_postgres::Object;
 use flag_core::{Entry, FlagKey};
 use flag_engine::{EnvironmentName, HistoryPage, StoreError};
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
 use crate::error::failed;
-use crate::fetch::entry;
+use crate::fetch::{self, entry};
 
 const OF_ALL: &str = "SELECT revision, entry FROM changes \
      WHERE environment = $1 AND revision < $2 ORDER BY revision DESC LIMIT $3";
@@ -16,13 +17,16 @@ const OF_ONE_FLAG: &str = "SELECT revision, entry FROM changes \
 
 /// The entries that `page` names, newest first.
 pub(crate) async fn read(
-    client: &Client,
+    mut client: Object,
     environment: &EnvironmentName,
     page: HistoryPage<'_>,
 ) -> Result<Vec<Entry>, StoreError> {
     // A revision beyond what the column can hold has every entry below it, as has none at all.
     let before = page.before.and_then(|revision| i64::try_from(revision).ok()).unwrap_or(i64::MAX);
     let (name, limit, flag) = (environment.as_str(), i64::from(page.limit), page.flag.map(FlagKey::as_str));
+    let client: &mut Client = &mut client;
+    let transaction = fetch::begin(client, fetch::SHORT_TERMS).await?;
+    let client = transaction.client();
     let rows = match &flag {
         None => {
             client

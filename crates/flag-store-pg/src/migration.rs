@@ -70,6 +70,7 @@ async fn migrate(config: &Config) -> Result<Prepared, PrepareError> {
     let runner = embedded::migrations::runner();
     let known = runner.get_migrations().iter().map(Migration::version).max().unwrap_or_default();
     let mut worker = Link::open(config).await.map_err(unreachable)?;
+    check_encoding(&worker.client).await?;
     // Asked without the lock first: most starts find everything done, and need no right to change tables.
     if is_ready(&worker.client, known).await? {
         return Ok(Prepared { applied: 0, version: known });
@@ -85,6 +86,17 @@ async fn migrate(config: &Config) -> Result<Prepared, PrepareError> {
     let prepared = Prepared { applied: report.applied_migrations().len(), version: known };
     tracing::info!(applied = prepared.applied, version = prepared.version, "migrated the database");
     Ok(prepared)
+}
+
+/// Refuses a database that cannot hold every id: one that it cannot hold would fail all writes that wait with it.
+async fn check_encoding(client: &Client) -> Result<(), PrepareError> {
+    let asked = client.query_typed_one("SELECT current_setting('server_encoding')", &[]);
+    let row = timeout(ASK, asked).await.map_err(|_| unreachable(LinkError::Silent))??;
+    let encoding: String = row.try_get(0)?;
+    if encoding == "UTF8" {
+        return Ok(());
+    }
+    Err(PrepareError::Failed(format!("its encoding is {encoding}; create it with ENCODING 'UTF8'")))
 }
 
 /// Takes the lock, which is kept until the connection ends.

@@ -15,8 +15,10 @@ use crate::migration::{Preparation, Prepared};
 use crate::pool::Connections;
 use crate::{append, fetch, history, settings};
 
-/// How many connections serve writers and readers of the log.
-const REQUESTS: usize = 8;
+/// How many connections serve writers: one task of the engine commits, and a connection that it gave up may still be in use.
+const WRITERS: usize = 2;
+/// How many connections serve readers of the log, who must not keep a writer waiting.
+const READERS: usize = 4;
 /// How many connections serve refreshing, which must not queue behind requests.
 const REFRESH: usize = 2;
 /// How long a request may take, a commit not counted.
@@ -24,7 +26,8 @@ const REQUEST: Duration = Duration::from_secs(2);
 
 /// Flags and their log in a PostgreSQL database. Migrates the database on first contact.
 pub struct PgStore {
-    requests: Connections,
+    writers: Connections,
+    readers: Connections,
     refresh: Connections,
     preparation: Preparation,
 }
@@ -38,7 +41,8 @@ impl PgStore {
     pub fn new(url: &str) -> Result<Self, ConfigError> {
         let config = settings::read(url)?;
         Ok(Self {
-            requests: Connections::new(&config, REQUESTS)?,
+            writers: Connections::new(&config, WRITERS)?,
+            readers: Connections::new(&config, READERS)?,
             refresh: Connections::new(&config, REFRESH)?,
             preparation: Preparation::new(config),
         })
@@ -67,8 +71,8 @@ impl PgStore {
     ) -> Result<Fetched, StoreError> {
         let ask = async {
             self.ready().await?;
-            let client = self.refresh.take().await?;
-            fetch::version(&client, environment).await
+            let mut client = self.refresh.take().await?;
+            fetch::ask_version(&mut client, environment).await
         };
         let now = self.refresh.within(REQUEST, ask).await?;
         if have == Some(now) {
@@ -84,12 +88,11 @@ impl PgStore {
         expected: Version,
         batch: &Batch,
     ) -> Result<Appended, StoreError> {
-        let pool = &self.requests;
+        let pool = &self.writers;
         if batch.entries.is_empty() {
             let ask = async {
                 self.ready().await?;
-                let client = pool.take().await?;
-                append::stands_at(&client, environment, expected).await
+                append::stands_at(pool.take().await?, environment, expected).await
             };
             return pool.within(REQUEST, ask).await;
         }
@@ -113,10 +116,9 @@ impl PgStore {
     ) -> Result<Vec<Entry>, StoreError> {
         let read = async {
             self.ready().await?;
-            let client = self.requests.take().await?;
-            history::read(&client, environment, page).await
+            history::read(self.readers.take().await?, environment, page).await
         };
-        self.requests.within(REQUEST, read).await
+        self.readers.within(REQUEST, read).await
     }
 }
 

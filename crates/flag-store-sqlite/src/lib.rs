@@ -1,7 +1,7 @@
 //! The feature flag engine's store on embedded SQLite: one file, for a node that stands alone and for processes on one
 //! machine that share it.
 //!
-//! SQLite blocks, so it has two threads of its own: one writes, one reads. The async side hands them jobs and waits for
+//! SQLite blocks, so it has threads of its own: one writes, one reads, one reads the log. The async side hands them jobs and waits for
 //! the answers.
 
 mod error;

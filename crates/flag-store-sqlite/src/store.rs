@@ -1,4 +1,4 @@
-//! The store: the ports of the engine, handed on to the two threads.
+//! The store: the ports of the engine, handed on to its threads.
 
 use std::path::Path;
 
@@ -18,6 +18,8 @@ use crate::{read, write};
 pub struct SqliteStore {
     writer: Worker,
     reader: Worker,
+    /// Reads the log, which anybody may ask for at any length: nobody who keeps up or writes has to wait behind it.
+    historian: Worker,
 }
 
 impl SqliteStore {
@@ -32,10 +34,11 @@ impl SqliteStore {
         if migrated.applied > 0 {
             tracing::info!(path = %path.display(), version = migrated.version, "migrated the database");
         }
-        let reader = migrations::connect(path)?;
+        let (reader, historian) = (migrations::connect(path)?, migrations::connect(path)?);
         let writer = Worker::start("sqlite-writer", connection).map_err(OpenError::Thread)?;
         let reader = Worker::start("sqlite-reader", reader).map_err(OpenError::Thread)?;
-        Ok(Self { writer, reader })
+        let historian = Worker::start("sqlite-history", historian).map_err(OpenError::Thread)?;
+        Ok(Self { writer, reader, historian })
     }
 
     /// Only creates and migrates the database at `path`.
@@ -85,7 +88,7 @@ impl FlagStore for SqliteStore {
         let environment = environment.clone();
         let HistoryPage { before, flag, limit } = page;
         let flag = flag.cloned();
-        Box::pin(reading(self.reader.run(move |connection| {
+        Box::pin(reading(self.historian.run(move |connection| {
             read::history(connection, &environment, HistoryPage { before, flag: flag.as_ref(), limit })
         })))
     }

@@ -59,11 +59,24 @@ impl MemoryStore {
     /// # Panics
     /// If the store has not yet come to `revision`.
     pub fn restore_backup(&self, revision: Revision) {
+        self.go_back(next_epoch(), revision);
+    }
+
+    /// Goes back to `revision` and keeps its epoch, as a server does that was replaced by a copy which lagged behind.
+    ///
+    /// # Panics
+    /// If the store has not yet come to `revision`.
+    pub fn lose_after(&self, revision: Revision) {
+        let epoch = self.state().version.epoch;
+        self.go_back(epoch, revision);
+    }
+
+    fn go_back(&self, epoch: Epoch, revision: Revision) {
         let mut state = self.state();
         assert!(revision <= state.version.revision, "there is no backup of the future");
         state.log.truncate(usize::try_from(revision).unwrap());
-        let start = Snapshot::new(Version { epoch: next_epoch(), revision: 0 }, []);
-        let kept = state.log.iter().fold(start, |snapshot, entry| snapshot.with(entry).unwrap());
+        let start = Snapshot::new(Version { epoch, revision: 0 }, []);
+        let kept = start.replay(&state.log).unwrap();
         *state = State { log: std::mem::take(&mut state.log), ..State::of(&kept) };
     }
 

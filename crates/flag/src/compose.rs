@@ -1,34 +1,35 @@
 //! From settings to the parts of an engine: the only place that names two adapters.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use flag_cache_redis::{RedisFeed, RedisSource};
 use flag_engine::{ChangeFeed, EnvironmentName, FlagSource, FlagStore, Parts, ProcessFeed};
 use flag_store_pg::{PgFeed, PgStore, PrepareError};
 use flag_store_sqlite::SqliteStore;
+use tokio::time::timeout;
 
 use crate::config::Settings;
 use crate::database::Database;
 
 /// The parts of the engine that `settings` describe.
-pub(crate) async fn parts(settings: &Settings) -> anyhow::Result<Parts> {
+pub(crate) async fn parts(settings: &Settings, database: &Database) -> anyhow::Result<Parts> {
     let environment = EnvironmentName::parse("default").context("the environment")?;
-    match &settings.database_url {
+    match database {
         Database::Sqlite(path) => {
-            if settings.redis_url.is_some() {
+            if settings.redis_url().is_some() {
                 tracing::warn!(
                     "REDIS_URL is not used: a file of SQLite serves one node, which needs no cache"
                 );
             }
-            let store = SqliteStore::open(path)
-                .with_context(|| format!("{} cannot be opened", settings.database_url))?;
+            let store = SqliteStore::open(path).with_context(|| format!("{database} cannot be opened"))?;
             let store = Arc::new(store);
             Ok(Parts { environment, source: store.clone(), store, feed: Arc::new(ProcessFeed::default()) })
         }
         Database::Postgres(url) => {
             let store = Arc::new(PgStore::new(url).context("DATABASE_URL")?);
-            prepare(&store, &settings.database_url).await?;
+            prepare(&store, database).await?;
             let (source, feed) = neighbours(settings, url, store.clone())?;
             Ok(Parts { environment, store, source, feed })
         }
@@ -43,9 +44,18 @@ pub(crate) async fn migrate(database: &Database) -> anyhow::Result<usize> {
     }
 }
 
-/// Prepares the database if it can be reached. If not, the node starts all the same and prepares it later.
+/// How long the start waits for the schema before it serves: long enough to learn that a database cannot be used, and not
+/// as long as a migration may take, during which health checks have to be answered.
+const PREPARATION: Duration = Duration::from_secs(3);
+
+/// Prepares the database if it can be reached. If not, or if that takes long, the node starts all the same: the store goes on
+/// with it, and nothing is asked of it before that is done.
 async fn prepare(store: &PgStore, database: &Database) -> anyhow::Result<()> {
-    match store.prepare().await {
+    let Ok(outcome) = timeout(PREPARATION, store.prepare()).await else {
+        tracing::warn!(%database, "preparing the schema takes long; serving meanwhile");
+        return Ok(());
+    };
+    match outcome {
         Ok(prepared) => {
             tracing::info!(applied = prepared.applied, version = prepared.version, "the schema is ready");
         }
@@ -63,7 +73,7 @@ fn neighbours(
     postgres: &str,
     store: Arc<dyn FlagStore>,
 ) -> anyhow::Result<(Arc<dyn FlagSource>, Arc<dyn ChangeFeed>)> {
-    let Some(redis) = &settings.redis_url else {
+    let Some(redis) = settings.redis_url() else {
         return Ok((store, Arc::new(PgFeed::start(postgres).context("DATABASE_URL")?)));
     };
     let feed = RedisFeed::start(redis, &settings.redis_prefix).context("REDIS_URL")?;

@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 use flag_cache_redis::Prefix;
 
-use crate::database::Database;
+use crate::database::{DEFAULT, Database};
 
 /// A feature flag engine: define features, switch them for everybody, a user, a group, a region or a percentage of users,
 /// and ask what a context gets and why.
@@ -33,9 +33,9 @@ pub(crate) struct Settings {
         env = "DATABASE_URL",
         value_name = "URL",
         hide_env_values = true,
-        default_value = "sqlite:data/flags.db"
+        default_value = DEFAULT
     )]
-    pub(crate) database_url: Database,
+    database_url: String,
     /// The cache that nodes share, and the channel by which they hear of changes: `redis://host:6379`. Without it nodes
     /// hear of changes through PostgreSQL.
     #[arg(long, global = true, env = "REDIS_URL", value_name = "URL", hide_env_values = true)]
@@ -56,6 +56,18 @@ pub(crate) struct Settings {
     /// What to log: `error`, `warn`, `info`, `debug`, or a list such as `info,flag_http=debug`.
     #[arg(long, global = true, env = "LOG", default_value = "info", value_name = "FILTER")]
     pub(crate) log: String,
+}
+
+impl Settings {
+    /// The store that was named. Read here and not with the arguments, whose errors repeat what they were given.
+    pub(crate) fn database(&self) -> anyhow::Result<Database> {
+        self.database_url.parse().map_err(|advice: String| anyhow::anyhow!("DATABASE_URL: {advice}"))
+    }
+
+    /// The Redis that was named. An empty name, as files of settings have it, names none.
+    pub(crate) fn redis_url(&self) -> Option<&str> {
+        self.redis_url.as_deref().filter(|url| !url.is_empty())
+    }
 }
 
 const EXAMPLES: &str = "\

@@ -4,6 +4,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+/// The store of whoever names none.
+pub(crate) const DEFAULT: &str = "sqlite:data/flags.db";
+
 /// A store by its URL.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Database {
@@ -17,6 +20,8 @@ impl FromStr for Database {
     type Err = String;
 
     fn from_str(url: &str) -> Result<Self, String> {
+        // As files of settings have it that leave the choice to the program.
+        let url = if url.is_empty() { DEFAULT } else { url };
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             return Ok(Self::Postgres(url.to_owned()));
         }
@@ -75,7 +80,8 @@ mod tests {
         ] {
             assert_eq!(url.parse::<Database>().unwrap().to_string(), shown);
         }
-        for url in ["", "mysql://db/flags", "sqlite:", "sqlite::memory:", "data/flags.db"] {
+        assert_eq!("".parse(), DEFAULT.parse::<Database>());
+        for url in ["mysql://db/flags", "sqlite:", "sqlite::memory:", "data/flags.db"] {
             assert!(url.parse::<Database>().is_err(), "{url}");
         }
     }

@@ -9,7 +9,7 @@ mod serve;
 
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Parser;
 
 use crate::config::{Cli, Command};
@@ -28,6 +28,10 @@ fn main() -> ExitCode {
 fn run() -> anyhow::Result<()> {
     // Before anything else runs: arguments have their defaults in the environment, and `.env` adds to it.
     match dotenvy::dotenv() {
+        // The line itself may hold a secret.
+        Err(dotenvy::Error::LineParse(_, place)) => {
+            bail!("`.env` cannot be read: a line is broken near its character {}", place + 1)
+        }
         Err(error) if !error.not_found() => return Err(error).context("`.env` cannot be read"),
         Ok(_) | Err(_) => {}
     }

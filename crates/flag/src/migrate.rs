@@ -7,7 +7,7 @@ use crate::config::Settings;
 
 /// Brings the database to the schema that this program needs, and says what was done.
 pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
-    let database = &settings.database_url;
+    let database = &settings.database()?;
     let applied =
         compose::migrate(database).await.with_context(|| format!("{database} cannot be migrated"))?;
     match applied {

@@ -4,14 +4,16 @@ use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
 use anyhow::{Context, bail};
 use flag_engine::Engine;
-use flag_http::{Access, AdminToken, Limits, Node, Telemetry};
+use flag_http::{Access, AdminToken, Limits, Node, Pages, Telemetry};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::compose;
 use crate::config::Settings;
-use crate::database::without_secrets;
+use crate::database::{Database, without_secrets};
 
 /// How long the start waits for the first snapshot before it serves without one.
 const FIRST_SNAPSHOT: Duration = Duration::from_millis(700);
@@ -21,18 +23,20 @@ const UPKEEP: Duration = Duration::from_secs(5);
 /// Runs the server.
 pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     let access = access(settings.admin_token.as_deref())?;
+    let database = settings.database()?;
     let listener = listen(&settings.host, settings.port, &access)?;
     let address = listener.local_addr().context("the listener has no address")?;
-    tell(&settings, &access);
+    tell(&settings, &database, &access);
 
-    let parts = compose::parts(&settings).await?;
+    let parts = compose::parts(&settings, &database).await?;
     let engine = Arc::new(Engine::start(parts));
     first_snapshot(&engine).await;
     let telemetry = Telemetry::new().context("the meters cannot be set up")?;
-    let node = Data::new(Node { engine, access, telemetry });
+    let node = Data::new(Node { engine, access, telemetry, pages: Pages::default() });
     let server =
         flag_http::serve(listener, node.clone(), Limits::default()).context("the server cannot start")?;
-    welcome(address);
+    welcome(address, &node.access);
+    let told_twice = stop_when_told(server.handle());
 
     let upkeep = tokio::spawn(async move {
         loop {
@@ -40,10 +44,33 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
             node.telemetry.upkeep();
         }
     });
-    let outcome = server.await.context("the server failed");
+    let outcome = tokio::select! {
+        outcome = server => outcome.context("the server failed"),
+        () = told_twice => Ok(()),
+    };
     upkeep.abort();
     tracing::info!("stopped");
     outcome
+}
+
+/// Lets the server finish what is under way at the first SIGTERM or SIGINT. Ends at the second: then nothing is waited for.
+async fn stop_when_told(server: ServerHandle) {
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        tracing::error!("signals cannot be caught; the server can only be killed");
+        return std::future::pending().await;
+    };
+    let mut told = async || {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    told().await;
+    tracing::info!("stopping when all requests are answered; once more to stop at once");
+    tokio::spawn(server.stop(true));
+    told().await;
 }
 
 fn access(token: Option<&str>) -> anyhow::Result<Access> {
@@ -67,11 +94,11 @@ fn listen(host: &str, port: u16, access: &Access) -> anyhow::Result<TcpListener>
     listener.with_context(|| format!("cannot listen on {host}:{port}; choose another port with --port"))
 }
 
-fn tell(settings: &Settings, access: &Access) {
+fn tell(settings: &Settings, database: &Database, access: &Access) {
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
-        database = %settings.database_url,
-        redis = settings.redis_url.as_deref().map(without_secrets),
+        %database,
+        redis = settings.redis_url().map(without_secrets),
         token = if matches!(access, Access::Token(_)) { "set" } else { "none" },
         log = settings.log,
         "starting",
@@ -86,12 +113,16 @@ async fn first_snapshot(engine: &Engine) {
     }
 }
 
-fn welcome(address: SocketAddr) {
+fn welcome(address: SocketAddr, access: &Access) {
+    // A browser cannot bear a token, so the page to try it is named only where none is needed.
+    let (bearer, page) = match access {
+        Access::Token(_) => ("-H \"authorization: Bearer $FLAG_ADMIN_TOKEN\" ", String::new()),
+        Access::Loopback => ("", format!("\n  Try it in a browser: http://{address}/docs\n")),
+    };
     println!(
         "\n  flag {} listens on http://{address}\n\n  \
-         curl http://{address}/features -H 'content-type: application/json' \
-         -d '{{\"key\":\"new_dashboard\",\"enabled\":false}}'\n\n  \
-         Try it in a browser: http://{address}/docs\n",
+         curl http://{address}/features {bearer}-H 'content-type: application/json' \
+         -d '{{\"key\":\"new_dashboard\",\"enabled\":false}}'\n{page}",
         env!("CARGO_PKG_VERSION"),
     );
 }

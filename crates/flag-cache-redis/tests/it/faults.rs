@@ -6,7 +6,7 @@ use flag_cache_redis::{ConfigError, RedisFeed, RedisSource};
 use flag_core::{Epoch, Version};
 use flag_engine::{ChangeFeed, FlagSource};
 use flag_testkit::services::{Redis, private_missing};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::steps::{
     Listening, PATIENCE, Probe, commit, created, environment, everything, fresh_prefix, until,
@@ -86,6 +86,15 @@ async fn a_feed_tells_that_it_was_interrupted_and_hears_again() {
         let heard = timeout(PATIENCE, hints.wait_for(|hint| hint.version == version)).await;
         assert!(heard.expect("heard in time").unwrap().interruptions > before, "{round}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_feed_that_nothing_disturbs_is_not_interrupted() {
+    let feed = RedisFeed::start(&Redis::shared(), &fresh_prefix()).unwrap();
+    until(|| feed.is_up()).await;
+    // Longer than several heartbeats take.
+    sleep(Duration::from_secs(8)).await;
+    assert_eq!((feed.is_up(), feed.hints().borrow().interruptions), (true, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]

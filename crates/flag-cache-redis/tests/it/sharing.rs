@@ -79,6 +79,19 @@ async fn another_history_replaces_what_is_shared_and_is_not_replaced_by_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_lost_what_is_shared_is_not_believed() {
+    let (url, prefix, nodes) = (Redis::shared(), fresh_prefix(), Listening::new());
+    let source = nodes.behind(&url, &prefix);
+    let shared = commit(&nodes.store, [created("a"), created("b"), created("c")]).await;
+    source.offer(&environment(), &shared);
+    Probe::new(&url, &prefix).shares(shared.version()).await;
+    nodes.store.lose_after(1);
+    let (stale, why) = everything(&nodes.behind(&url, &prefix)).await.unwrap_err();
+    assert_eq!(stale.as_ref(), Some(&*shared));
+    assert!(matches!(why, StoreError::Corrupt { .. }), "{why}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_read_is_written_anew_and_harms_nobody() {
     let (url, prefix, nodes) = (Redis::shared(), fresh_prefix(), Listening::new());
     let probe = Probe::new(&url, &prefix);

@@ -108,3 +108,19 @@ fn an_earlier_snapshot_stays_as_it_was() {
     assert_eq!(before.len(), 500);
     assert_eq!(before.flags().filter(|flag| flag.overrides.is_empty()).count(), 500);
 }
+
+#[test]
+fn a_log_is_replayed_only_from_where_it_was_written() {
+    let lines = |changes: Vec<Change>| -> Vec<Entry> {
+        let entry = |(revision, change)| Entry { revision, ..Entry::next(&Snapshot::default(), change) };
+        (1..).zip(changes).map(entry).collect()
+    };
+    let key: FlagKey = "a".parse().unwrap();
+    let made = Change::flag_created(key.clone(), Variant::OFF);
+    let on = Change::GlobalSet { key: key.clone(), variant: Variant::ON };
+    let log = lines(vec![made.clone(), on.clone()]);
+    let after = Snapshot::default().replay(&log).unwrap();
+    assert_eq!((after.version().revision, after.flag("a").unwrap().global), (2, Variant::ON));
+    assert_eq!(Snapshot::default().replay(&log[1..]), Err(Rejection::OutOfOrder { expected: 1, found: 2 }));
+    assert_eq!(Snapshot::default().replay(&lines(vec![made, on.clone(), on])), Err(Rejection::NoEffect(3)));
+}

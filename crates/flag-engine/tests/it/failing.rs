@@ -181,3 +181,32 @@ async fn a_snapshot_that_no_store_confirmed_is_answered_from_and_shown_to_be_unc
     sleep(Duration::from_secs(5)).await;
     assert_eq!((revision(&engine), engine.status().store), (2, StoreStatus::Down));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_never_reached_the_store_is_known_not_to_have_been_made() {
+    let store = MemoryStore::new();
+    let engine = Arc::new(ready(deaf(&store)).await);
+    store.set_failing(FailMode::Hang);
+    let mut writers = JoinSet::new();
+    for number in 0..1_000 {
+        let engine = Arc::clone(&engine);
+        writers.spawn(async move {
+            let key = format!("flag-{number}");
+            (apply(&engine, created(&key)).await.unwrap_err(), key)
+        });
+    }
+    let outcomes = writers.join_all().await;
+    store.set_failing(FailMode::Works);
+    sleep(Duration::from_secs(5)).await;
+    let count = |wanted: ApplyError| outcomes.iter().filter(|(error, _)| *error == wanted).count();
+    let (unknown, refused) = (count(ApplyError::Uncertain), count(ApplyError::Unavailable));
+    // No more than two batches of 256 can have been in the store's hands.
+    assert!((1..=512).contains(&unknown) && unknown + refused == 1_000, "{unknown} and {refused}");
+    for entry in store.log() {
+        let key = entry.change.key().as_str();
+        assert!(
+            outcomes.iter().any(|(error, other)| other == key && *error == ApplyError::Uncertain),
+            "{key}"
+        );
+    }
+}

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use flag_core::{Rejection, Variant};
-use flag_engine::{ApplyError, ProcessFeed};
+use flag_engine::{ApplyError, ProcessFeed, StoreStatus};
 use flag_testkit::memory::MemoryStore;
 use tokio::time::sleep;
 
@@ -63,4 +63,30 @@ async fn a_hint_of_a_new_epoch_is_followed_though_its_revision_is_lower() {
     reaches(&other, |live| live == Some(version)).await;
     assert_eq!(start.elapsed(), Duration::ZERO);
     assert_eq!(live(&one), live(&other));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_lost_what_it_acknowledged_is_not_followed_until_its_history_has_a_new_epoch() {
+    let (store, feed) = (MemoryStore::new(), ProcessFeed::default());
+    let (one, other) = (ready(engine(&store, &feed)).await, ready(engine(&store, &feed)).await);
+    for flag in ["a", "b", "c"] {
+        apply(&one, created(flag)).await.unwrap();
+    }
+    let before = live(&one);
+    store.lose_after(1);
+    sleep(Duration::from_secs(5)).await;
+    for node in [&one, &other] {
+        let status = node.status();
+        assert_eq!((live(node), status.store), (before.clone(), StoreStatus::Corrupt));
+        assert!(status.confirmed.is_some_and(|age| age >= Duration::from_secs(4)), "{status:?}");
+        assert_eq!(apply(node, created("d")).await.unwrap_err(), ApplyError::Unavailable);
+    }
+    assert_eq!(store.log().len(), 1);
+
+    store.restore_backup(1);
+    sleep(Duration::from_secs(2)).await;
+    for node in [&one, &other] {
+        assert_eq!((revision(node), node.status().store), (1, StoreStatus::Up));
+    }
+    assert_eq!(apply(&other, created("d")).await.unwrap().snapshot.version().revision, 2);
 }

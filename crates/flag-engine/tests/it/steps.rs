@@ -71,5 +71,10 @@ pub(crate) async fn apply(engine: &Engine, change: Change) -> Result<Committed, 
 }
 
 pub(crate) fn request(change: Change, precondition: Option<Precondition>) -> Request {
-    Request { change, precondition, author: Author::default(), at: Timestamp(1_750_000_000_000) }
+    Request {
+        change,
+        conditions: precondition.into_iter().collect(),
+        author: Author::default(),
+        at: Timestamp(1_750_000_000_000),
+    }
 }

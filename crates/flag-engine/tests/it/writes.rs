@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use flag_core::{Context, Level, Rejection, Variant};
-use flag_engine::{ApplyError, HistoryPage, Precondition};
+use flag_engine::{ApplyError, HistoryPage, Precondition, Request};
 use flag_testkit::memory::MemoryStore;
 
 use crate::steps::{apply, created, deaf, deleted, live, pinned, ready, request, revision, switched};
@@ -67,15 +67,23 @@ async fn a_write_whose_condition_does_not_hold_is_not_made() {
         (Variant::OFF, Precondition::RevisionIn(vec![1, 3]), None),
         (Variant::ON, Precondition::RevisionIn(vec![3]), failed(Some(4))),
         (Variant::ON, Precondition::Exists, None),
+        (Variant::OFF, Precondition::Absent, failed(Some(5))),
+        (Variant::OFF, Precondition::RevisionNotIn(vec![1, 5]), failed(Some(5))),
+        (Variant::OFF, Precondition::RevisionNotIn(vec![1, 3]), None),
     ] {
         let found = engine.apply(request(switched("a", variant), Some(condition.clone()))).await;
         assert_eq!(found.err(), expected, "{condition:?}");
     }
     let absent = engine.apply(request(created("c"), Some(Precondition::Exists))).await;
     assert_eq!(absent.err(), failed(None));
+    let also_absent = engine.apply(request(created("d"), Some(Precondition::Absent))).await;
+    assert_eq!(also_absent.err(), None);
+    let both = [Precondition::Exists, Precondition::RevisionNotIn(vec![7])];
+    let both = Request { conditions: both.to_vec(), ..request(deleted("d"), None) };
+    assert_eq!(engine.apply(both).await.err(), failed(Some(7)));
     let unknown = engine.apply(request(deleted("c"), Some(Precondition::Exists))).await;
     assert_eq!(unknown.err(), Some(Rejection::FlagNotFound("c".parse().unwrap()).into()));
-    assert_eq!(revision(&engine), 5);
+    assert_eq!(revision(&engine), 7);
 }
 
 #[tokio::test(start_paused = true)]

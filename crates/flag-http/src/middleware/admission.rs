@@ -8,7 +8,8 @@ use actix_web::{Error, web};
 use crate::node::Node;
 use crate::problem::{Code, Problem};
 
-/// The routes that need neither a token nor a loopback name: they tell nothing, and probes know no names.
+/// The routes that need neither a token nor a loopback name, because probes know none. They tell how the node is doing and
+/// nothing of what it holds.
 const OPEN: [&str; 2] = ["/healthz", "/readyz"];
 
 pub(crate) async fn check(
@@ -18,7 +19,7 @@ pub(crate) async fn check(
     if !OPEN.contains(&request.path()) {
         let node = request.app_data::<web::Data<Node>>();
         let node = node.ok_or_else(|| Problem::new(Code::Internal, "the node is not wired"))?;
-        node.access.check(request.headers())?;
+        node.access.check(request.uri(), request.headers())?;
     }
     next.call(request).await
 }

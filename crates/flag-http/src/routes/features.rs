@@ -4,6 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ETAG, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, web};
 use flag_core::{Change, Description, Flag, FlagKey, Percentage, Snapshot, Variant};
+use flag_engine::ApplyError;
 use flag_engine::document::FlagDocument;
 use garde::Validate;
 use serde::Serialize;
@@ -11,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::write::{write, write_flag};
 use crate::answer;
-use crate::conditional;
+use crate::conditional::{self, Reading};
 use crate::input::{Body, FlagPath, Limit, Members, NoParameters, Optional, Query, Required, Search, Shape};
 use crate::node::Node;
 use crate::openapi::{FlagSchema, PageQuery};
@@ -122,10 +123,7 @@ pub(crate) async fn list(node: web::Data<Node>, query: Query<ListFeatures>) -> R
     let snapshot = node.snapshot()?;
     let revision = snapshot.version().revision;
     let (limit, cursor, q) = (limit.get().unwrap_or_default(), cursor.get(), q.get());
-    // Off the worker: sorting a hundred thousand flags should not hold up anybody's evaluation.
-    let page = web::block(move || page(&snapshot, limit, cursor.as_deref(), q.as_deref()));
-    let page = page.await.map_err(|_| Problem::new(Code::Internal, "the list was interrupted"))?;
-    Ok(answer::json(StatusCode::OK, revision, &page))
+    node.pages.answer(revision, move || page(&snapshot, limit, cursor.as_deref(), q.as_deref())).await
 }
 
 fn page(snapshot: &Snapshot, limit: Limit, cursor: Option<&str>, q: Option<&str>) -> FeaturePage {
@@ -139,9 +137,14 @@ fn page(snapshot: &Snapshot, limit: Limit, cursor: Option<&str>, q: Option<&str>
     let mut flags: Vec<&Flag> = snapshot.flags().filter(wanted).collect();
     let total = flags.len();
     flags.retain(|flag| cursor.is_none_or(|cursor| flag.key.as_str() > cursor));
+    let limit = usize::from(limit.0);
+    let more = flags.len() > limit;
+    if more {
+        // What is beyond the page need not be in order.
+        flags.select_nth_unstable_by(limit, |a, b| a.key.cmp(&b.key));
+        flags.truncate(limit);
+    }
     flags.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-    let more = flags.len() > usize::from(limit.0);
-    flags.truncate(usize::from(limit.0));
     let last = flags.last().map(|flag| flag.key.as_str().to_owned());
     let features = flags.into_iter().map(FlagDocument::from).collect();
     FeaturePage { features, next_cursor: last.filter(|_| more), total }
@@ -165,12 +168,11 @@ pub(crate) async fn read(
     let snapshot = node.snapshot()?;
     let revision = snapshot.version().revision;
     let flag = find(&snapshot, &path.0)?;
-    if conditional::is_known(request.headers(), flag.revision)? {
-        let tag = (ETAG, conditional::etag(flag.revision));
-        let mut response = HttpResponse::NotModified();
-        return Ok(response.insert_header(tag).insert_header((answer::FLAG_REVISION, revision)).finish());
+    match conditional::of_reading(request.headers(), flag.revision)? {
+        Reading::Wanted => Ok(answer::flag(StatusCode::OK, revision, flag)),
+        Reading::Known => Ok(answer::known(revision, flag)),
+        Reading::Changed => Err(ApplyError::PreconditionFailed { found: Some(flag.revision) }.into()),
     }
-    Ok(answer::flag(StatusCode::OK, revision, flag))
 }
 
 /// The flag that a path names, or the problem that there is none.

@@ -17,7 +17,7 @@ use crate::input::{
 use crate::node::Node;
 use crate::openapi::{GroupOverrideSchema, OverridePageSchema, RegionOverrideSchema};
 use crate::openapi::{PageQuery, UserOverrideSchema};
-use crate::problem::{Code, Problem, ProblemDocument};
+use crate::problem::{Problem, ProblemDocument};
 
 /// The member that names the subject of a level.
 const fn member(level: Level) -> &'static str {
@@ -200,10 +200,8 @@ pub(crate) async fn list(
     let flag = find(&snapshot, &path.0)?.clone();
     let (level, prefix, limit) =
         (level.get(), prefix.get().unwrap_or_default(), limit.get().unwrap_or_default());
-    // Off the worker: a million ids are searched in tens of milliseconds.
-    let page = web::block(move || page(&flag, level, &prefix, limit, start.as_ref()));
-    let page = page.await.map_err(|_| Problem::new(Code::Internal, "the list was interrupted"))?;
-    Ok(answer::json(StatusCode::OK, snapshot.version().revision, &page))
+    let revision = snapshot.version().revision;
+    node.pages.answer(revision, move || page(&flag, level, &prefix, limit, start.as_ref())).await
 }
 
 /// Where a page begins: behind this subject. Written as `level:id`.

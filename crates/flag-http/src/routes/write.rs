@@ -1,4 +1,4 @@
-//! What all writes share: the condition, the author, the time.
+//! What all writes share: the conditions, the author, the time.
 
 use actix_web::HttpRequest;
 use flag_core::{Author, Change, Snapshot};
@@ -8,12 +8,12 @@ use crate::conditional;
 use crate::node::Node;
 use crate::problem::{Code, Place, Problem};
 
-/// Makes `change` under the condition and the name that the request's headers give, and returns the environment right
+/// Makes `change` under the conditions and the name that the request's headers give, and returns the environment right
 /// after it.
 pub(crate) async fn write(node: &Node, request: &HttpRequest, change: Change) -> Result<Snapshot, Problem> {
-    let precondition = conditional::if_match(request.headers())?;
+    let conditions = conditional::conditions(request.headers())?;
     let author = author(node, request)?;
-    let request = Request { change, precondition, author, at: Node::now() };
+    let request = Request { change, conditions, author, at: Node::now() };
     Ok(node.engine.apply(request).await?.snapshot)
 }
 

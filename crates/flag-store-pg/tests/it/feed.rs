@@ -86,6 +86,15 @@ async fn a_server_that_falls_silent_is_noticed_by_its_silence() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_feed_that_nothing_disturbs_is_not_interrupted() {
+    let feed = PgFeed::start(&Postgres::shared().fresh_database()).unwrap();
+    until(|| feed.is_up()).await;
+    // Longer than several heartbeats take.
+    sleep(Duration::from_secs(8)).await;
+    assert_eq!((feed.is_up(), feed.hints().borrow().interruptions), (true, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_feed_that_is_dropped_leaves_no_connection() {
     let url = Postgres::shared().fresh_database();
     let feed = PgFeed::start(&url).unwrap();

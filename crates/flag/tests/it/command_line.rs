@@ -1,6 +1,9 @@
 //! The program's arguments, its refusals, and who may come in.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -43,12 +46,13 @@ fn help_teaches() {
 fn a_setting_that_cannot_be_is_refused_with_what_to_do() {
     let directory = tempfile::tempdir().unwrap();
     let settings = Settings::sqlite(directory.path());
-    let rows: [(Settings, &[&str], &str); 8] = [
+    let rows: [(Settings, &[&str], &str); 9] = [
         (settings.clone(), &["--host", "0.0.0.0"], "openssl rand -hex 32"),
         (settings.clone(), &["--admin-token", "short"], "at least 32"),
         (settings.clone(), &["--database-url", "mysql://x"], "postgres:// or sqlite:"),
         (settings.clone(), &["--port", "70000"], "70000"),
         (settings.clone(), &["--log", "no=such=filter"], "LOG"),
+        (settings.clone().with("DATABASE_URL", "mysql://x"), &[], "postgres:// or sqlite:"),
         (settings.clone(), &["--redis-prefix", "a b"], "1 to 64 of the characters"),
         (
             Settings::postgres("postgres://127.0.0.1:1/flags", Some("rediss://cache")),
@@ -75,21 +79,48 @@ fn migrate_prepares_a_database_once() {
 }
 
 #[test]
-fn a_server_stops_when_told_to_and_keeps_what_it_was_told() {
+fn a_server_that_is_told_to_stop_finishes_what_is_under_way_and_keeps_it() {
+    for signal in ["TERM", "INT"] {
+        let directory = tempfile::tempdir().unwrap();
+        let settings = Settings::sqlite(directory.path());
+        let mut server = Server::start(&settings);
+        let mut link = TcpStream::connect(server.url.trim_start_matches("http://")).unwrap();
+        let body = r#"{"key":"f","enabled":true}"#;
+        let head = "POST /features HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
+        write!(link, "{head}content-length: {}\r\n\r\n{}", body.len(), &body[..10]).unwrap();
+        std::thread::sleep(Duration::from_millis(200));
+        server.signal(signal);
+        std::thread::sleep(Duration::from_millis(200));
+        link.write_all(&body.as_bytes()[10..]).unwrap();
+        let mut answer = String::new();
+        link.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 201"), "{signal}: {answer}");
+        assert_eq!(server.ended(), Some(0), "{signal}");
+        let server = Server::start(&settings);
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let client = Client::new(vec![server.url.clone()]);
+            assert_eq!(client.get("/features/f").await.expect(200).json()["enabled"], true);
+        });
+    }
+}
+
+#[test]
+fn a_server_that_is_told_twice_stops_at_once() {
     let directory = tempfile::tempdir().unwrap();
-    let settings = Settings::sqlite(directory.path());
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let mut server = Server::start(&settings);
-    runtime.block_on(async {
-        let client = Client::new(vec![server.url.clone()]);
-        client.post("/features", json!({"key": "f", "enabled": true})).await.expect(201);
-    });
-    assert_eq!(server.terminate(), Some(0));
-    let server = Server::start(&settings);
-    runtime.block_on(async {
-        let client = Client::new(vec![server.url.clone()]);
-        assert_eq!(client.get("/features/f").await.expect(200).json()["enabled"], true);
-    });
+    let mut server = Server::start(&Settings::sqlite(directory.path()));
+    let mut link = TcpStream::connect(server.url.trim_start_matches("http://")).unwrap();
+    let head = "POST /features HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
+    write!(link, "{head}content-length: 100\r\n\r\n").unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    let started = Instant::now();
+    for _ in 0..2 {
+        server.signal("TERM");
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    assert_eq!(server.ended(), Some(0));
+    // The body that never comes would be waited for five seconds.
+    assert!(started.elapsed() < Duration::from_secs(4), "took {:?}", started.elapsed());
 }
 
 #[tokio::test]
@@ -155,6 +186,29 @@ async fn without_a_token_only_loopback_names_are_served() {
     client.send(reqwest::Method::GET, "/healthz", None, &[("host", "evil.example")]).await.expect(200);
 }
 
+#[test]
+fn a_setting_that_is_refused_is_not_repeated_if_it_may_hold_a_secret() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = Settings::sqlite(directory.path());
+    for url in ["POSTGRES://u:hushhush@h/d", "mysql://u:hushhush@h/d", "host=h password=hushhush"] {
+        for (settings, arguments) in [
+            (settings.clone(), &["--database-url", url][..]),
+            (settings.clone().with("DATABASE_URL", url), &[]),
+        ] {
+            let (code, output, error) = run(&settings, arguments);
+            assert_eq!(code, Some(1));
+            assert!(
+                error.contains("postgres:// or sqlite:") && !(output + &error).contains("hushhush"),
+                "{error}"
+            );
+        }
+    }
+    std::fs::write(directory.path().join(".env"), "FLAG_ADMIN_TOKEN='hushhush\n").unwrap();
+    let output = settings.command().current_dir(directory.path()).stdin(Stdio::null()).output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(error.contains(".env") && !error.contains("hushhush"), "{error}");
+}
+
 #[tokio::test]
 async fn secrets_are_not_printed() {
     let directory = tempfile::tempdir().unwrap();
@@ -162,7 +216,7 @@ async fn secrets_are_not_printed() {
     let settings = settings.with("FLAG_ADMIN_TOKEN", &format!("{TOKEN}hushhush")).with("LOG", "trace");
     let log = std::fs::File::create(directory.path().join("log")).unwrap();
     let mut process = settings.command().stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
-    tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+    tokio::time::sleep(Duration::from_secs(4)).await;
     let running = process.try_wait().unwrap().is_none();
     let _ = process.kill();
     process.wait().unwrap();

@@ -92,10 +92,14 @@ impl Server {
         self.process.wait().expect("the server is gone");
     }
 
-    /// SIGTERM; gives the exit code.
-    pub fn terminate(&mut self) -> Option<i32> {
-        let pid = self.pid().to_string();
-        Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
+    /// Sends a signal, such as `TERM`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.pid().to_string()]).status();
+        assert!(sent.expect("kill runs").success());
+    }
+
+    /// Waits for the end of a server that was told to stop; gives the exit code.
+    pub fn ended(&mut self) -> Option<i32> {
         self.process.wait().expect("the server is gone").code()
     }
 }

@@ -23,26 +23,21 @@ fn writes() -> Vec<Request> {
 }
 
 fn conditions() -> Vec<Row> {
-    let values: [&[u8]; 10] = [
-        b"4",
-        b"\"4",
-        b"4\"",
-        b"",
-        b"\"4\",",
-        b"\"4\" \"5\"",
-        b"\"a\"b\"",
-        b"x\"4\"",
-        b"w/\"4\"",
-        b"\"\xff\"",
-    ];
+    let values: [&[u8]; 10] =
+        [b",", b"4", b"\"4", b"4\"", b"", b"\"4\" \"5\"", b"\"a\"b\"", b"x\"4\"", b"w/\"4\"", b"\"\xff\""];
     let mut rows = Vec::new();
     for write in writes() {
         for value in values {
             rows.push(write.clone().header("if-match", value).invalid(&["header If-Match"]));
         }
-        for value in ["\"999\"", "W/\"4\"", "\"\"", "\"-1\"", "\"04x\"", "\"999\", \"1000\""] {
+        for value in
+            ["\"999\"", "W/\"4\"", "\"\"", "\"-1\"", "\"04x\"", "\"999\", \"1000\"", "\"04\",", "\"4,5\""]
+        {
             rows.push(write.clone().header("if-match", value).gets(412, "precondition_failed"));
         }
+    }
+    for write in writes() {
+        rows.push(write.clone().header("if-none-match", "4").invalid(&["header If-None-Match"]));
     }
     rows.push(get("/features/f").header("if-none-match", "4").invalid(&["header If-None-Match"]));
     rows

@@ -35,7 +35,18 @@ pub async fn a_write_with_if_match_happens_once(client: Client) {
     let known = [("if-none-match", "\"4\"")];
     let unchanged = client.send(Method::GET, "/features/f", None, &known).await.expect(304);
     assert_eq!((unchanged.text.as_str(), unchanged.header("etag")), ("", "\"4\""));
+    assert_eq!(unchanged.header("cache-control"), "no-cache");
     client.send(Method::GET, "/features/f", None, &[("if-none-match", "\"3\"")]).await.expect(200);
+    client.send(Method::GET, "/features/f", None, &[("if-match", "\"3\"")]).await.expect(412);
+    client.send(Method::GET, "/features/f", None, &[("if-match", "\"4\"")]).await.expect(200);
+    let body = Some(json!({"enabled": false}));
+    for condition in ["*", "\"4\""] {
+        let headers = [("if-none-match", condition)];
+        client.send(Method::PATCH, "/features/f/global", body.clone(), &headers).await.expect(412);
+    }
+    let body = Some(json!({"key": "h", "enabled": true}));
+    client.send(Method::POST, "/features", body, &[("if-none-match", "*")]).await.expect(201);
+    client.delete("/features/h").await.expect(204);
     client.send(Method::DELETE, "/features/f", None, &[("if-match", "\"4\"")]).await.expect(204);
 }
 
