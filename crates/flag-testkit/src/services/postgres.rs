@@ -217,6 +217,10 @@ impl Recipe for PostgresRecipe {
         ] {
             command.args(["-c", setting]);
         }
+        if cfg!(target_os = "linux") {
+            // Recovery would sync every file one by one, which takes seconds; one call does the same. Since version 14.
+            command.args(["-c", "recovery_init_sync_method=syncfs"]);
+        }
         command
     }
 

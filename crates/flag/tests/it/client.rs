@@ -125,24 +125,71 @@ impl Client {
         )
     }
 
+    /// Every item of a list, page by page.
+    pub async fn pages(&self, path: &str, list: &str) -> Vec<Value> {
+        let (mut items, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let mut page = self.get(&format!("{path}?limit=500{cursor}")).await.expect(200).json();
+            items.append(page[list].as_array_mut().expect("a list"));
+            match page["nextCursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={}", percent_encoded(next)),
+                None => return items,
+            }
+        }
+    }
+
     /// The whole log, oldest first.
     pub async fn log(&self) -> Vec<Value> {
+        self.log_after(0).await
+    }
+
+    /// The lines of the log that follow a revision, oldest first.
+    pub async fn log_after(&self, revision: u64) -> Vec<Value> {
         let (mut lines, mut cursor) = (Vec::new(), String::new());
         loop {
-            let page = self
+            let mut page = self
                 .get(&format!("/environments/default/changes?limit=500{cursor}"))
                 .await
                 .expect(200)
                 .json();
-            lines.extend(page["changes"].as_array().expect("a list").iter().cloned());
+            lines.append(page["changes"].as_array_mut().expect("a list"));
+            let known = lines.iter().position(|line| line["revision"].as_u64() <= Some(revision));
             match page["nextCursor"].as_str() {
-                Some(next) => cursor = format!("&cursor={next}"),
-                None => break,
+                Some(next) if known.is_none() => cursor = format!("&cursor={next}"),
+                _ => {
+                    lines.truncate(known.unwrap_or(lines.len()));
+                    lines.reverse();
+                    return lines;
+                }
             }
         }
-        lines.reverse();
-        lines
     }
+
+    /// From now on reads no node that has not come to `revision`.
+    pub fn read_from(&self, revision: u64) {
+        self.written.fetch_max(revision, Ordering::Relaxed);
+    }
+
+    /// Waits until the next node has flags, and gives what it then says of itself.
+    pub async fn ready(&self, limit: Duration) -> String {
+        let deadline = Instant::now() + limit;
+        loop {
+            let answer = self.get("/readyz").await;
+            if answer.status == 200 {
+                return answer.text;
+            }
+            assert!(Instant::now() < deadline, "not ready within {limit:?}: {}", answer.text);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+/// Every byte that is not a letter or a digit as `%XX`.
+pub fn percent_encoded(id: &str) -> String {
+    id.bytes().fold(String::new(), |path, byte| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => path + &char::from(byte).to_string(),
+        _ => path + &format!("%{byte:02X}"),
+    })
 }
 
 /// Sends a request and reads the whole answer.

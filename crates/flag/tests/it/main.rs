@@ -10,12 +10,17 @@
 
 mod client;
 mod fleet;
+mod history;
+mod model;
 mod server;
 mod wire;
+mod write;
 
 mod bad_input;
 mod command_line;
+mod crash;
 mod outages;
 mod readme;
 mod start;
 mod suite;
+mod writers;

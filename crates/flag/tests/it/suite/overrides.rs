@@ -2,17 +2,9 @@
 
 use serde_json::json;
 
-use crate::client::Client;
+use crate::client::{Client, percent_encoded};
 
 const LEVELS: [(&str, &str); 3] = [("user", "userId"), ("group", "groupId"), ("region", "region")];
-
-/// Every byte that is not a letter or a digit as `%XX`.
-fn percent_encoded(id: &str) -> String {
-    id.bytes().fold(String::new(), |path, byte| match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => path + &char::from(byte).to_string(),
-        _ => path + &format!("%{byte:02X}"),
-    })
-}
 
 pub async fn pinning_and_releasing_work_at_every_level(client: Client) {
     client.post("/features", json!({"key": "f", "enabled": false})).await.expect(201);
