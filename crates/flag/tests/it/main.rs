@@ -19,6 +19,7 @@ mod write;
 mod bad_input;
 mod command_line;
 mod crash;
+mod many_flags;
 mod outages;
 mod readme;
 mod start;
