@@ -114,7 +114,8 @@ impl Crash {
             all(|tally| tally.found),
         );
         assert!(interrupted * 2 > self.tallies.len(), "most kills interrupt a write");
-        assert!(all(|tally| tally.acknowledged) > 10 * self.tallies.len(), "most rounds get to writing");
+        // How many writes fit into a round is a matter of the disk; without any there was nothing to lose.
+        assert!(all(|tally| tally.acknowledged) > self.tallies.len(), "most rounds get to writing");
     }
 }
 
@@ -126,7 +127,8 @@ async fn write_on(node: String, name: String, changes: Vec<Change>) -> Journal {
         let write = Write::new(format!("{name}/{number}"), change.clone());
         let outcome = write.send(&http, &node).await;
         journal.push((write, outcome));
-        if outcome == Outcome::Unknown && http.get(format!("{node}/healthz")).send().await.is_err() {
+        // Not one request more: the port may already be that of another server.
+        if outcome == Outcome::Silence {
             break;
         }
     }

@@ -67,7 +67,7 @@ impl History {
                     tally.idle += 1;
                     true
                 }
-                (Outcome::Unknown, [_] | []) | (Outcome::Refused(_), []) => true,
+                (Outcome::Unknown | Outcome::Silence, [_] | []) | (Outcome::Refused(_), []) => true,
                 _ => false,
             };
             assert!(is_right, "{write:?} was told {outcome:?}, and the log holds {entries:#?}");
@@ -75,8 +75,10 @@ impl History {
             match outcome {
                 Outcome::Acknowledged(_) => tally.acknowledged += 1,
                 Outcome::Refused(_) => tally.refused += 1,
-                Outcome::Unknown if entries.is_empty() => self.unsettled.push((write.clone(), *outcome)),
-                Outcome::Unknown => tally.found += 1,
+                Outcome::Unknown | Outcome::Silence if entries.is_empty() => {
+                    self.unsettled.push((write.clone(), *outcome));
+                }
+                Outcome::Unknown | Outcome::Silence => tally.found += 1,
             }
         }
         tally.unknown = tally.found + self.unsettled.len() - unsettled.len();

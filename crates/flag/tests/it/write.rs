@@ -23,8 +23,10 @@ pub enum Outcome {
     Acknowledged(u64),
     /// Nothing was changed, says this status.
     Refused(u16),
-    /// Nothing, or that nobody knows.
+    /// That nobody knows.
     Unknown,
+    /// Nothing: the connection broke.
+    Silence,
 }
 
 impl Write {
@@ -47,7 +49,7 @@ impl Write {
         if let Some(body) = &body {
             request = request.json(body);
         }
-        crate::client::read(request).await.map_or(Outcome::Unknown, |answer| Outcome::of(&answer))
+        crate::client::read(request).await.map_or(Outcome::Silence, |answer| Outcome::of(&answer))
     }
 
     fn request(&self) -> (Method, String, Option<Value>) {
