@@ -14,7 +14,7 @@ use super::{
     ServiceError,
     directory::Directory,
     port,
-    process::{children, is_alive, signal, wait_until},
+    process::{children, is_alive, is_still_running, signal, wait_until},
     watchdog::Watchdog,
 };
 
@@ -110,6 +110,8 @@ impl<R: Recipe> Instance<R> {
         let Some(pid) = self.pid() else { return Ok(Vec::new()) };
         signal(pid, Signal::STOP)?;
         thread::sleep(STOP_SIGNAL_DELAY);
+        // On a busy machine it takes longer, and a process that is started after the look would survive a kill.
+        wait_until(STOP_LIMIT, || !is_still_running(pid));
         let mut processes = children(pid);
         processes.push(pid);
         self.recipe.directory().record_frozen(&processes)?;

@@ -30,6 +30,11 @@ pub(super) fn is_alive(pid: u32) -> bool {
     number(pid).is_some_and(|pid| test_kill_process(pid) != Err(rustix::io::Errno::SRCH)) && !zombie()
 }
 
+/// Whether the process has yet to obey a stop signal. Where the operating system does not tell, it is taken to have done so.
+pub(super) fn is_still_running(pid: u32) -> bool {
+    stat(pid).is_some_and(|(state, _)| !matches!(state.as_str(), "T" | "Z" | "X"))
+}
+
 /// The processes that this one has started and that still run.
 ///
 /// Process groups do not serve: each PostgreSQL backend makes itself the leader of a group of its own.
