@@ -10,6 +10,7 @@ mod stores;
 mod test;
 mod tidy;
 mod unrunnable;
+mod vectors;
 
 use std::process::ExitCode;
 
@@ -50,6 +51,8 @@ enum Command {
 enum Target {
     /// Record the checksums of new migrations; a recorded one is never altered.
     Migrations,
+    /// Write the golden cases of spec/vectors, unless one would differ from what is recorded for this algorithm id.
+    Vectors,
 }
 
 fn main() -> ExitCode {
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         Command::Tidy => tidy::run(&repository),
         Command::Services { action } => services::run(&repository, action),
         Command::Gen { target: Target::Migrations } => generate::migrations(&repository),
+        Command::Gen { target: Target::Vectors } => vectors::generate(&repository),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

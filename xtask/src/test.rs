@@ -3,6 +3,7 @@
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
+use flag_testkit::python;
 
 use crate::{
     repository::Repository,
@@ -27,7 +28,10 @@ pub(crate) fn run(repository: &Repository, extent: Extent) -> Result<ExitCode> {
     steps.step("documentation", || run_program(&mut documentation(repository)))?;
     let stores = steps.step("PostgreSQL and Redis", || Stores::ready(repository))?;
     if stores.private_missing() {
-        unrunnable::announce(repository)?;
+        unrunnable::announce(repository, unrunnable::SERVERS)?;
+    }
+    if !python::is_here() {
+        unrunnable::announce(repository, unrunnable::PYTHON)?;
     }
     steps.announce("tests");
     let status = tests(repository, extent, &stores).status().context("cannot start cargo")?;
@@ -60,6 +64,9 @@ fn tests(repository: &Repository, extent: Extent, stores: &Stores) -> Command {
     command.env("DATABASE_URL", stores.database_url()).env("REDIS_URL", stores.redis_url());
     if stores.private_missing() {
         command.env("FLAG_PRIVATE_SERVICES", "missing");
+    }
+    if !python::is_here() {
+        command.env("FLAG_PYTHON", "missing");
     }
     if extent == Extent::Long {
         command.env("FLAG_TEST_LONG", "1");

@@ -11,6 +11,7 @@ mod openings;
 mod phrases;
 mod signatures;
 mod tree;
+pub(crate) mod vectors;
 
 use std::{fmt, process::ExitCode};
 
@@ -21,7 +22,7 @@ pub(crate) use tree::Tree;
 use crate::repository::Repository;
 
 /// Every rule. Each looks at the tree alone, so that a test can show it a small one.
-const RULES: [fn(&Tree) -> Vec<Violation>; 9] = [
+const RULES: [fn(&Tree) -> Vec<Violation>; 10] = [
     tree::check,
     edges::check,
     manifest::check,
@@ -31,6 +32,7 @@ const RULES: [fn(&Tree) -> Vec<Violation>; 9] = [
     migrations::check,
     phrases::check,
     signatures::check,
+    vectors::check,
 ];
 
 /// One place where one rule is broken.

@@ -39,6 +39,7 @@
 
 extern crate alloc;
 
+mod algorithm;
 mod bucket;
 mod change;
 mod context;
@@ -53,6 +54,7 @@ mod snapshot;
 mod trie;
 mod variant;
 
+pub use algorithm::ALGORITHM;
 pub use bucket::{BUCKETS, Bucket, Salt, Unit};
 pub use change::{Applied, Change, Entry, Rejection, Timestamp};
 pub use context::Context;

@@ -11,4 +11,5 @@ pub mod contract;
 pub mod generate;
 pub mod memory;
 pub mod planned;
+pub mod python;
 pub mod services;

@@ -20,7 +20,7 @@ const OURS: [(&str, &[&str]); 9] = [
         &["flag-core", "flag-engine", "flag-store-sqlite", "flag-store-pg", "flag-cache-redis", "flag-http"],
     ),
     ("flag-testkit", &["flag-core", "flag-engine"]),
-    ("xtask", &["flag-testkit"]),
+    ("xtask", &["flag-core", "flag-testkit"]),
 ];
 
 /// What the tests of any crate may use besides.

@@ -105,7 +105,7 @@ fn format_line(file: &File) -> String {
     format!("{}  {}\n", checksum(&file.text), file.path)
 }
 
-fn checksum(text: &str) -> String {
+pub(super) fn checksum(text: &str) -> String {
     Sha256::digest(text).iter().fold(String::new(), |mut hex, byte| {
         // Writing to a string cannot fail.
         let _ = write!(hex, "{byte:02x}");

@@ -6,7 +6,7 @@ use super::Violation;
 use crate::repository::Repository;
 
 /// What the rules read; everything else (images, lock files) is known by its name only.
-const TEXT: [&str; 5] = [".rs", ".sql", ".md", ".toml", "checksums.txt"];
+const TEXT: [&str; 6] = [".rs", ".sql", ".md", ".toml", ".json", "checksums.txt"];
 
 /// A file of the repository.
 pub(crate) struct File {

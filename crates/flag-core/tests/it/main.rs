@@ -10,3 +10,4 @@ mod change;
 mod hash;
 mod ladder;
 mod overrides;
+mod vectors;

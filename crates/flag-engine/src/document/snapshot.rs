@@ -1,9 +1,9 @@
 //! A whole snapshot as a document: written straight from the snapshot, and read straight into one.
 
 use std::borrow::Cow;
-use std::{fmt, io};
+use std::fmt;
 
-use flag_core::{Epoch, Flag, Level, Overrides, Snapshot, SubjectId, Variant, Version};
+use flag_core::{ALGORITHM, Epoch, Flag, Level, Overrides, Snapshot, SubjectId, Variant, Version};
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -14,15 +14,16 @@ use super::flag::FlagDocument;
 /// The number of this shape. A reader refuses any other.
 pub const FORMAT: u32 = 1;
 
-/// `{format, epoch, revision, flags: [{flag, overrides: {user: {on: [ids], off: [ids]}, …}}]}`.
+/// `{format, algorithm, epoch, revision, flags: [{flag, overrides: {user: {on: [ids], off: [ids]}, …}}]}`.
 #[derive(Clone, Copy, Debug)]
 pub struct SnapshotDocument<'a>(pub &'a Snapshot);
 
 impl Serialize for SnapshotDocument<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Version { epoch, revision } = self.0.version();
-        let mut map = serializer.serialize_map(Some(4))?;
+        let mut map = serializer.serialize_map(Some(5))?;
         map.serialize_entry("format", &FORMAT)?;
+        map.serialize_entry("algorithm", ALGORITHM)?;
         map.serialize_entry("epoch", &epoch.to_string())?;
         map.serialize_entry("revision", &revision)?;
         map.serialize_entry("flags", &FlagsWriter(self.0))?;
@@ -85,35 +86,80 @@ impl Serialize for SubjectsWriter<'_> {
     }
 }
 
-/// Reads a snapshot document. It is never held whole: what was read lies in the snapshot already.
+/// Reads a snapshot document.
 ///
 /// # Errors
-/// [`Unreadable`] if it is of another format, is cut short, or names what no snapshot can hold.
-pub fn read_snapshot(source: impl io::Read) -> Result<Snapshot, Unreadable> {
-    let reader: SnapshotReader = serde_json::from_reader(io::BufReader::new(source))?;
-    if reader.format != FORMAT {
-        return Err(Unreadable(format!(
-            "format {} is not {FORMAT}, the one that is understood",
-            reader.format
-        )));
+/// [`Unreadable`] if it is of another format or algorithm, is cut short, names something twice, or names what no snapshot
+/// can hold.
+pub fn read_snapshot(bytes: &[u8]) -> Result<Snapshot, Unreadable> {
+    let reader: SnapshotReader = match serde_json::from_slice(bytes) {
+        Ok(reader) => reader,
+        // A later shape has members that are unknown here; what to say of it is that it is later.
+        Err(error) => {
+            let header = serde_json::from_slice::<Header>(bytes);
+            return Err(header.ok().and_then(|header| header.fault()).unwrap_or_else(|| error.into()));
+        }
+    };
+    if let Some(fault) = reader.header().fault() {
+        return Err(fault);
     }
-    let epoch =
-        u128::from_str_radix(&reader.epoch, 16).map_err(|error| Unreadable::member("epoch", error))?;
-    let version = Version { epoch: Epoch(epoch), revision: reader.revision };
+    let version = Version { epoch: Epoch(read_epoch(&reader.epoch)?), revision: reader.revision };
+    let written = reader.flags.len();
     let flags = reader.flags.into_iter().map(|reader| {
         let flag = reader.flag.into_flag()?;
         Ok(Flag { overrides: reader.overrides, ..flag })
     });
-    Ok(Snapshot::new(version, flags.collect::<Result<Vec<_>, Unreadable>>()?))
+    let snapshot = Snapshot::new(version, flags.collect::<Result<Vec<_>, Unreadable>>()?);
+    if snapshot.len() < written {
+        return Err(Unreadable::member("flags", "names a flag twice"));
+    }
+    Ok(snapshot)
+}
+
+fn read_epoch(text: &str) -> Result<u128, Unreadable> {
+    let exact = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let epoch = u128::from_str_radix(text, 16).ok().filter(|_| exact);
+    epoch.ok_or_else(|| Unreadable::member("epoch", "must be 32 hexadecimal digits"))
+}
+
+/// What says whether the rest can be understood.
+#[derive(Deserialize)]
+struct Header<'a> {
+    format: Option<u32>,
+    #[serde(borrow)]
+    algorithm: Option<Cow<'a, str>>,
+}
+
+impl Header<'_> {
+    /// Why a document with this header is not read, if it is not. What is missing is somebody else's to report.
+    fn fault(&self) -> Option<Unreadable> {
+        match (self.format, self.algorithm.as_deref()) {
+            (Some(format), _) if format != FORMAT => {
+                Some(Unreadable(format!("format {format} is not {FORMAT}, the one that is understood")))
+            }
+            (_, Some(algorithm)) if algorithm != ALGORITHM => Some(Unreadable(format!(
+                "the flags are written for the algorithm {algorithm:?}; this program evaluates by {ALGORITHM:?}, and would \
+                 answer differently"
+            ))),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SnapshotReader {
     format: u32,
+    algorithm: String,
     epoch: String,
     revision: u64,
     flags: Vec<FlagReader>,
+}
+
+impl SnapshotReader {
+    fn header(&self) -> Header<'_> {
+        Header { format: Some(self.format), algorithm: Some(Cow::Borrowed(&self.algorithm)) }
+    }
 }
 
 #[derive(Deserialize)]
@@ -177,11 +223,16 @@ impl<'de> Visitor<'de> for PartReader<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut names: Vec<String> = Vec::new();
         while let Some(name) = map.next_key::<String>()? {
+            if names.contains(&name) {
+                return Err(A::Error::custom(format_args!("{name:?} stands twice")));
+            }
             let part = self.part.below(&name);
             let part =
                 part.ok_or_else(|| A::Error::custom(format_args!("{name:?} is no level or variant")))?;
             map.next_value_seed(part.into(self.overrides))?;
+            names.push(name);
         }
         Ok(())
     }
@@ -190,7 +241,10 @@ impl<'de> Visitor<'de> for PartReader<'_> {
         let Part::Subjects(level, variant) = self.part else { return Ok(()) };
         while let Some(text) = seq.next_element::<Cow<'de, str>>()? {
             let subject = SubjectId::parse(&text).map_err(A::Error::custom)?;
-            self.overrides.set(level, &subject, variant);
+            if self.overrides.set(level, &subject, variant).is_some() {
+                // Which of the two counts would follow from the order of members, which means nothing.
+                return Err(A::Error::custom(format_args!("the {level} {text:?} is pinned twice")));
+            }
         }
         Ok(())
     }

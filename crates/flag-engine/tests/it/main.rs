@@ -7,9 +7,11 @@
     reason = "a test that fails should stop at the line that failed"
 )]
 
+mod document;
 mod failing;
 mod law;
 mod nodes;
+mod python;
 mod restored;
 mod steps;
 mod writes;

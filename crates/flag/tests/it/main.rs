@@ -24,4 +24,5 @@ mod outages;
 mod readme;
 mod start;
 mod suite;
+mod vectors;
 mod writers;

@@ -1,0 +1,108 @@
+//! Snapshots as documents: what is written is read back, and what cannot be meant is refused.
+
+use std::fs;
+use std::path::Path;
+
+use flag_core::{ALGORITHM, Entry, Snapshot};
+use flag_engine::document::{SnapshotDocument, read_snapshot};
+use flag_testkit::generate;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+/// A golden file.
+fn golden(name: &str) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spec/vectors").join(name);
+    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+fn read(document: &Value) -> Result<Snapshot, String> {
+    read_snapshot(document.to_string().as_bytes()).map_err(|why| why.to_string())
+}
+
+proptest! {
+    #[test]
+    fn a_snapshot_survives_its_document(changes in generate::change_sequences(40)) {
+        let mut snapshot = Snapshot::default();
+        for change in changes {
+            snapshot = snapshot.with(&Entry::next(&snapshot, change)).unwrap_or(snapshot);
+        }
+        let text = serde_json::to_string(&SnapshotDocument(&snapshot)).unwrap();
+        prop_assert_eq!(read_snapshot(text.as_bytes()).unwrap(), snapshot);
+    }
+}
+
+#[test]
+fn every_golden_snapshot_answers_every_golden_case() {
+    for name in ["evaluation.json", "salts.json"] {
+        let file = golden(name);
+        let snapshot = read(&file["snapshot"]).unwrap();
+        // Written down again, it still answers the same.
+        let again = read(&serde_json::to_value(SnapshotDocument(&snapshot)).unwrap()).unwrap();
+        assert_eq!(again, snapshot);
+        for case in file["cases"].as_array().unwrap() {
+            let text = |at: usize| case[at].as_str().unwrap_or_default();
+            let context = flag_core::Context::new().user(text(1)).group(text(2)).region(text(3));
+            let answer = again.evaluate(text(0), &context).unwrap();
+            assert_eq!((json!(answer.enabled()), text(5)), (case[4].clone(), answer.source.name()), "{case}");
+        }
+    }
+}
+
+#[test]
+fn a_snapshot_carries_the_algorithm_that_it_is_to_be_evaluated_by() {
+    let document = serde_json::to_value(SnapshotDocument(&Snapshot::default())).unwrap();
+    assert_eq!((&document["format"], &document["algorithm"]), (&json!(1), &json!(ALGORITHM)));
+}
+
+#[test]
+fn a_snapshot_of_another_algorithm_or_format_is_refused_by_name() {
+    let document = golden("salts.json")["snapshot"].clone();
+    let other = "the flags are written for the algorithm \"xxh64-100k/2\"; this program evaluates by \"xxh64-100k/1\", \
+                 and would answer differently";
+    let later = "format 2 is not 1, the one that is understood";
+    for (change, expected) in [
+        (json!({"algorithm": "xxh64-100k/2"}), other),
+        (json!({"format": 2}), later),
+        // Whoever writes otherwise writes other members, too; they are not what to complain of.
+        (json!({"algorithm": "xxh64-100k/2", "segments": []}), other),
+        (json!({"algorithm": "xxh64-100k/2", "flags": {"a": {"rules": []}}}), other),
+        (json!({"format": 2, "algorithm": "xxh64-100k/2", "segments": []}), later),
+    ] {
+        let mut altered = document.clone();
+        altered.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        assert_eq!(read(&altered).unwrap_err(), expected, "{change}");
+    }
+    let mut without = document;
+    without.as_object_mut().unwrap().remove("algorithm");
+    assert!(read(&without).unwrap_err().starts_with("missing field `algorithm`"));
+}
+
+#[test]
+fn a_snapshot_that_says_two_things_at_once_is_refused() {
+    let flag = r#"{"key":"a","description":null,"enabled":true,"rolloutPct":null,"salt":"a","revision":1,
+        "createdAt":"2026-01-31T12:00:00.000Z","updatedAt":"2026-01-31T12:00:00.000Z"}"#;
+    let with = |epoch: &str, flags: &str| {
+        let text = format!(
+            r#"{{"format":1,"algorithm":"{ALGORITHM}","epoch":"{epoch}","revision":1,"flags":[{flags}]}}"#
+        );
+        read_snapshot(text.as_bytes()).map_err(|why| why.to_string())
+    };
+    let pinning = |overrides: &str| format!(r#"{{"flag":{flag},"overrides":{overrides}}}"#);
+    let epoch = "0".repeat(32);
+    assert_eq!(
+        with(&epoch, &pinning(r#"{"user":{"on":["u"],"off":["v"]},"group":{"on":["u"]}}"#)).unwrap().len(),
+        1
+    );
+    for (epoch, flags, expected) in [
+        (&*epoch, pinning(r#"{"user":{"on":["u"],"off":["u"]}}"#), "the user \"u\" is pinned twice"),
+        (&*epoch, pinning(r#"{"region":{"on":["r","r"]}}"#), "the region \"r\" is pinned twice"),
+        (&*epoch, pinning(r#"{"user":{"on":["u"]},"user":{"on":["v"]}}"#), "\"user\" stands twice"),
+        (&*epoch, pinning(r#"{"user":{"on":["u"],"on":["v"]}}"#), "\"on\" stands twice"),
+        (&*epoch, format!("{0},{0}", pinning("{}")), "`flags` names a flag twice"),
+        ("7", pinning("{}"), "`epoch` must be 32 hexadecimal digits"),
+        (&*format!("+{}", "0".repeat(31)), pinning("{}"), "`epoch` must be 32 hexadecimal digits"),
+    ] {
+        let why = with(epoch, &flags).unwrap_err();
+        assert!(why.starts_with(expected), "{why}");
+    }
+}
