@@ -5,6 +5,7 @@
 
 mod bucket;
 mod cases;
+mod documents;
 mod evaluation;
 mod flags;
 mod hash;
@@ -30,6 +31,7 @@ pub(crate) struct Golden {
 pub(crate) fn files() -> Result<Vec<Golden>> {
     Ok(vec![
         Golden { path: "spec/vectors/bucket.json", text: bucket::file() },
+        Golden { path: "spec/vectors/documents.json", text: documents::file() },
         Golden { path: "spec/vectors/evaluation.json", text: evaluation::file()? },
         Golden { path: "spec/vectors/hash.json", text: hash::file() },
         Golden { path: "spec/vectors/percentage.json", text: percentage::file() },
@@ -37,10 +39,14 @@ pub(crate) fn files() -> Result<Vec<Golden>> {
     ])
 }
 
-/// Writes the files and records those that are new under this algorithm id. If one would differ from its record, nothing
-/// is written at all: an answer has moved, and only another algorithm id may move it.
+/// Writes the files and records those that are new under this algorithm id. If one would differ from its record, or the
+/// records are not as they were sealed, nothing is written at all: an answer has moved, and only another id may move it.
 pub(crate) fn generate(repository: &Repository) -> Result<ExitCode> {
     let tree = Tree::read(repository)?;
+    let broken = rules::broken_seals(&tree);
+    if !broken.is_empty() {
+        bail!("{}: {}. Nothing was written", rules::CHECKSUMS, broken.join("; "));
+    }
     let files = files()?;
     let altered = rules::unlike_their_records(&tree, &files);
     if !altered.is_empty() {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use flag_core::{ALGORITHM, Entry, Snapshot};
+use flag_core::{ALGORITHM, Entry, Percentage, Snapshot};
 use flag_engine::document::{SnapshotDocument, read_snapshot};
 use flag_testkit::generate;
 use proptest::prelude::*;
@@ -78,31 +78,40 @@ fn a_snapshot_of_another_algorithm_or_format_is_refused_by_name() {
 }
 
 #[test]
-fn a_snapshot_that_says_two_things_at_once_is_refused() {
-    let flag = r#"{"key":"a","description":null,"enabled":true,"rolloutPct":null,"salt":"a","revision":1,
-        "createdAt":"2026-01-31T12:00:00.000Z","updatedAt":"2026-01-31T12:00:00.000Z"}"#;
-    let with = |epoch: &str, flags: &str| {
-        let text = format!(
-            r#"{{"format":1,"algorithm":"{ALGORITHM}","epoch":"{epoch}","revision":1,"flags":[{flags}]}}"#
-        );
-        read_snapshot(text.as_bytes()).map_err(|why| why.to_string())
-    };
-    let pinning = |overrides: &str| format!(r#"{{"flag":{flag},"overrides":{overrides}}}"#);
-    let epoch = "0".repeat(32);
-    assert_eq!(
-        with(&epoch, &pinning(r#"{"user":{"on":["u"],"off":["v"]},"group":{"on":["u"]}}"#)).unwrap().len(),
-        1
-    );
-    for (epoch, flags, expected) in [
-        (&*epoch, pinning(r#"{"user":{"on":["u"],"off":["u"]}}"#), "the user \"u\" is pinned twice"),
-        (&*epoch, pinning(r#"{"region":{"on":["r","r"]}}"#), "the region \"r\" is pinned twice"),
-        (&*epoch, pinning(r#"{"user":{"on":["u"]},"user":{"on":["v"]}}"#), "\"user\" stands twice"),
-        (&*epoch, pinning(r#"{"user":{"on":["u"],"on":["v"]}}"#), "\"on\" stands twice"),
-        (&*epoch, format!("{0},{0}", pinning("{}")), "`flags` names a flag twice"),
-        ("7", pinning("{}"), "`epoch` must be 32 hexadecimal digits"),
-        (&*format!("+{}", "0".repeat(31)), pinning("{}"), "`epoch` must be 32 hexadecimal digits"),
-    ] {
-        let why = with(epoch, &flags).unwrap_err();
+fn every_golden_document_is_read_or_refused() {
+    let cases = golden("documents.json")["cases"].take();
+    assert!(cases.as_array().unwrap().len() >= 90, "{} cases are left", cases.as_array().unwrap().len());
+    for case in cases.as_array().unwrap() {
+        let (document, read) = (case[1].as_str().unwrap(), case[2].as_bool().unwrap());
+        let found = read_snapshot(document.as_bytes());
+        assert_eq!(found.is_ok(), read, "{}: {document:.400}: {:?}", case[0], found.err());
+    }
+}
+
+#[test]
+fn a_document_that_says_two_things_at_once_is_refused_by_name() {
+    let rows = [
+        ("an id in on and in off", "the user \"ann\" is pinned twice"),
+        ("an id twice in on", "the user \"ann\" is pinned twice"),
+        ("a level twice", "\"user\" stands twice"),
+        ("a variant twice", "\"on\" stands twice"),
+        ("a member twice", "duplicate field `revision`"),
+        ("a flag twice", "`flags` names a flag twice"),
+        ("an epoch that is too short", "`epoch` must be 32 hexadecimal digits"),
+    ];
+    let cases = golden("documents.json")["cases"].take();
+    for (what, expected) in rows {
+        let case = cases.as_array().unwrap().iter().find(|case| case[0] == what).unwrap();
+        let why = read_snapshot(case[1].as_str().unwrap().as_bytes()).unwrap_err().to_string();
         assert!(why.starts_with(expected), "{why}");
+    }
+}
+
+#[test]
+fn a_percentage_survives_a_reader_that_takes_the_nearest_float() {
+    for thousandths in 0..=Percentage::ALL.thousandths() {
+        let share = Percentage::from_thousandths(thousandths).unwrap();
+        let float: f64 = share.to_string().parse().unwrap();
+        assert_eq!((float * 1_000.0).round(), f64::from(thousandths));
     }
 }

@@ -2,7 +2,8 @@
 //! snapshots that nobody has thought of.
 
 use flag_core::{
-    Epoch, Flag, Overrides, Percentage, Revision, Salt, Snapshot, SubjectId, Timestamp, Variant, Version,
+    Bucket, Epoch, Flag, Overrides, Percentage, Revision, Salt, Snapshot, SubjectId, Timestamp, Unit,
+    Variant, Version,
 };
 use flag_engine::document::SnapshotDocument;
 use flag_testkit::generate::{self, Asker};
@@ -89,25 +90,41 @@ fn snapshots() -> impl Strategy<Value = Snapshot> {
 
 fn flags() -> impl Strategy<Value = Flag> {
     let pins = vec((generate::levels(), generate::subjects(), generate::variants()), 0..12);
-    let decides = (generate::variants(), option::of(generate::percentages()), salts());
+    let decides = (generate::variants(), option::of(shares()), salts());
     let told = (option::of(generate::descriptions()), any::<Revision>(), 0..4_000_000_000_000_i64);
-    (generate::keys(), decides, pins, told).prop_map(|(key, (global, rollout, salt), pins, told)| {
+    (generate::keys(), decides, pins, told).prop_map(|(key, (global, share, salt), pins, told)| {
         let (description, revision, at) = told;
-        flag_of(
-            Flag {
-                salt: salt.unwrap_or_else(|| Salt::from(&key)),
-                key,
-                description,
-                global,
-                rollout,
-                overrides: Overrides::default(),
-                revision,
-                created_at: Timestamp(at),
-                updated_at: Timestamp(at + 1),
-            },
-            pins,
-        )
+        let salt = salt.unwrap_or_else(|| Salt::from(&key));
+        let rollout = share.map(|share| share.under(&salt));
+        let (created_at, updated_at) = (Timestamp(at), Timestamp(at + 1));
+        let overrides = Overrides::default();
+        let flag =
+            Flag { key, description, global, rollout, salt, overrides, revision, created_at, updated_at };
+        flag_of(flag, pins)
     })
+}
+
+/// A percentage, or one at the edge of somebody's bucket, where the two implementations would differ if ever.
+#[derive(Clone, Debug)]
+enum Share {
+    Any(Percentage),
+    Edge { user: &'static str, above: u32 },
+}
+
+impl Share {
+    fn under(&self, salt: &Salt) -> Percentage {
+        match self {
+            Self::Any(share) => *share,
+            Self::Edge { user, above } => {
+                Percentage::from_thousandths(Bucket::of(Unit::of(user), salt).number() + above).unwrap()
+            }
+        }
+    }
+}
+
+fn shares() -> impl Strategy<Value = Share> {
+    let edge = (select(vec!["u", "U", "v"]), 0..=1_u32).prop_map(|(user, above)| Share::Edge { user, above });
+    prop_oneof![generate::percentages().prop_map(Share::Any), edge]
 }
 
 fn flag_of(mut flag: Flag, pins: Vec<(flag_core::Level, SubjectId, Variant)>) -> Flag {
@@ -123,14 +140,4 @@ fn salts() -> impl Strategy<Value = Option<Salt>> {
     let any = vec(any::<char>().prop_filter("control characters", |c| !c.is_control()), 1..=128)
         .prop_map(|salt| salt.into_iter().collect::<String>());
     prop_oneof![Just(None), prop_oneof![odd, any].prop_map(|salt| Some(Salt::parse(&salt).unwrap())),]
-}
-
-#[test]
-fn what_no_float_may_decide_is_not_decided_by_one() {
-    // The thousandths of every percentage, read from the document as the nearest float and as digits.
-    for thousandths in 0..=Percentage::ALL.thousandths() {
-        let share = Percentage::from_thousandths(thousandths).unwrap();
-        let float: f64 = share.to_string().parse().unwrap();
-        assert_eq!((float * 1_000.0).round(), f64::from(thousandths));
-    }
 }
