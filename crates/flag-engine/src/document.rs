@@ -5,6 +5,7 @@
 
 mod change;
 mod flag;
+mod object;
 mod snapshot;
 mod time;
 

@@ -28,17 +28,29 @@ pub(super) fn file() -> String {
     for change in refused_headers().into_iter().chain(refused_flags()).chain(refused_overrides()) {
         add(change, "false");
     }
+    // What some readers take for the members in their order.
+    let flags = format!("[{{\"flag\":{FLAG},\"overrides\":{OVERRIDES}}}]");
+    for (what, document) in [
+        ("an array of the values", format!("[1,\"{ALGORITHM}\",\"{EPOCH}\",7,{flags}]")),
+        ("an entry that is an array of the values", base.replace(&flags, &format!("[[{FLAG},{OVERRIDES}]]"))),
+        ("a flag that is an array of the values", base.replace(FLAG, FLAG_VALUES)),
+    ] {
+        cases.push(&[quote(what), quote(&document), "false".to_owned()]);
+    }
     cases.finish()
 }
 
 fn base() -> String {
     format!(
-        "{{\"format\":1,\"algorithm\":\"{ALGORITHM}\",\"epoch\":\"0123456789abcdef0123456789abcdef\",\"revision\":7,\
+        "{{\"format\":1,\"algorithm\":\"{ALGORITHM}\",\"epoch\":\"{EPOCH}\",\"revision\":7,\
          \"flags\":[{{\"flag\":{FLAG},\"overrides\":{OVERRIDES}}}]}}"
     )
 }
 
 const FLAG: &str = r#"{"key":"a","description":null,"enabled":true,"rolloutPct":33.333,"salt":"b","revision":3,"createdAt":"2026-01-31T12:00:00.000Z","updatedAt":"2026-02-01T12:00:00.000Z"}"#;
+const FLAG_VALUES: &str =
+    r#"["a",null,true,33.333,"b",3,"2026-01-31T12:00:00.000Z","2026-02-01T12:00:00.000Z"]"#;
+const EPOCH: &str = "0123456789abcdef0123456789abcdef";
 const OVERRIDES: &str = r#"{"user":{"on":["ann"],"off":["eve"]}}"#;
 
 fn plain(rows: &[(&'static str, &'static str, &str)]) -> Vec<Change> {
@@ -89,7 +101,7 @@ fn read() -> Vec<Change> {
 
 fn refused_headers() -> Vec<Change> {
     plain(&[
-        ("an array", "{\"format\"", "[{\"format\""),
+        ("an array that is not closed", "{\"format\"", "[{\"format\""),
         ("text before it", "{", "x{"),
         ("a brace too few", "}]}", "}]"),
         ("a comma too many", "\"revision\":7,", "\"revision\":7,,"),

@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Unreadable;
 use super::flag::FlagDocument;
+use super::object::Object;
 
 /// The number of this shape. A reader refuses any other.
 pub const FORMAT: u32 = 1;
@@ -93,7 +94,7 @@ impl Serialize for SubjectsWriter<'_> {
 /// can hold.
 pub fn read_snapshot(bytes: &[u8]) -> Result<Snapshot, Unreadable> {
     let reader: SnapshotReader = match serde_json::from_slice(bytes) {
-        Ok(reader) => reader,
+        Ok(Object(reader)) => reader,
         // A later shape has members that are unknown here; what to say of it is that it is later.
         Err(error) => {
             let header = serde_json::from_slice::<Header>(bytes);
@@ -105,8 +106,8 @@ pub fn read_snapshot(bytes: &[u8]) -> Result<Snapshot, Unreadable> {
     }
     let version = Version { epoch: Epoch(read_epoch(&reader.epoch)?), revision: reader.revision };
     let written = reader.flags.len();
-    let flags = reader.flags.into_iter().map(|reader| {
-        let flag = reader.flag.into_flag()?;
+    let flags = reader.flags.into_iter().map(|Object(reader)| {
+        let flag = reader.flag.0.into_flag()?;
         Ok(Flag { overrides: reader.overrides, ..flag })
     });
     let snapshot = Snapshot::new(version, flags.collect::<Result<Vec<_>, Unreadable>>()?);
@@ -153,7 +154,7 @@ struct SnapshotReader {
     algorithm: String,
     epoch: String,
     revision: u64,
-    flags: Vec<FlagReader>,
+    flags: Vec<Object<FlagReader>>,
 }
 
 impl SnapshotReader {
@@ -165,7 +166,7 @@ impl SnapshotReader {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FlagReader {
-    flag: FlagDocument,
+    flag: Object<FlagDocument>,
     #[serde(deserialize_with = "read_overrides")]
     overrides: Overrides,
 }
