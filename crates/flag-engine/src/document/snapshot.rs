@@ -1,7 +1,7 @@
 //! A whole snapshot as a document: written straight from the snapshot, and read straight into one.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::{fmt, io};
 
 use flag_core::{ALGORITHM, Epoch, Flag, Level, Overrides, Snapshot, SubjectId, Variant, Version};
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
@@ -87,23 +87,13 @@ impl Serialize for SubjectsWriter<'_> {
     }
 }
 
-/// Reads a snapshot document.
+/// Reads a snapshot document. It is never held whole: what was read lies in the snapshot already.
 ///
 /// # Errors
 /// [`Unreadable`] if it is of another format or algorithm, is cut short, names something twice, or names what no snapshot
 /// can hold.
-pub fn read_snapshot(bytes: &[u8]) -> Result<Snapshot, Unreadable> {
-    let reader: SnapshotReader = match serde_json::from_slice(bytes) {
-        Ok(Object(reader)) => reader,
-        // A later shape has members that are unknown here; what to say of it is that it is later.
-        Err(error) => {
-            let header = serde_json::from_slice::<Header>(bytes);
-            return Err(header.ok().and_then(|header| header.fault()).unwrap_or_else(|| error.into()));
-        }
-    };
-    if let Some(fault) = reader.header().fault() {
-        return Err(fault);
-    }
+pub fn read_snapshot(source: impl io::Read) -> Result<Snapshot, Unreadable> {
+    let Object(reader): Object<SnapshotReader> = serde_json::from_reader(io::BufReader::new(source))?;
     let version = Version { epoch: Epoch(read_epoch(&reader.epoch)?), revision: reader.revision };
     let written = reader.flags.len();
     let flags = reader.flags.into_iter().map(|Object(reader)| {
@@ -123,43 +113,47 @@ fn read_epoch(text: &str) -> Result<u128, Unreadable> {
     epoch.ok_or_else(|| Unreadable::member("epoch", "must be 32 hexadecimal digits"))
 }
 
-/// What says whether the rest can be understood.
-#[derive(Deserialize)]
-struct Header<'a> {
-    format: Option<u32>,
-    #[serde(borrow)]
-    algorithm: Option<Cow<'a, str>>,
-}
-
-impl Header<'_> {
-    /// Why a document with this header is not read, if it is not. What is missing is somebody else's to report.
-    fn fault(&self) -> Option<Unreadable> {
-        match (self.format, self.algorithm.as_deref()) {
-            (Some(format), _) if format != FORMAT => {
-                Some(Unreadable(format!("format {format} is not {FORMAT}, the one that is understood")))
-            }
-            (_, Some(algorithm)) if algorithm != ALGORITHM => Some(Unreadable(format!(
-                "the flags are written for the algorithm {algorithm:?}; this program evaluates by {ALGORITHM:?}, and would \
-                 answer differently"
-            ))),
-            _ => None,
-        }
-    }
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SnapshotReader {
-    format: u32,
-    algorithm: String,
+    // These two come first, and are judged when they are read: what is to be said of a later shape is that it is later, and
+    // not which of its members is unknown.
+    #[expect(dead_code, reason = "reading it is what it is for")]
+    format: KnownFormat,
+    #[expect(dead_code, reason = "reading it is what it is for")]
+    algorithm: KnownAlgorithm,
     epoch: String,
     revision: u64,
     flags: Vec<Object<FlagReader>>,
 }
 
-impl SnapshotReader {
-    fn header(&self) -> Header<'_> {
-        Header { format: Some(self.format), algorithm: Some(Cow::Borrowed(&self.algorithm)) }
+/// The number of the one format that is understood.
+struct KnownFormat;
+
+impl<'de> Deserialize<'de> for KnownFormat {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match u32::deserialize(deserializer)? {
+            FORMAT => Ok(Self),
+            format => Err(D::Error::custom(format_args!(
+                "format {format} is not {FORMAT}, the one that is understood"
+            ))),
+        }
+    }
+}
+
+/// The id of the one algorithm by which this program evaluates.
+struct KnownAlgorithm;
+
+impl<'de> Deserialize<'de> for KnownAlgorithm {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let algorithm = Cow::<str>::deserialize(deserializer)?;
+        if algorithm == ALGORITHM {
+            return Ok(Self);
+        }
+        Err(D::Error::custom(format_args!(
+            "the flags are written for the algorithm {algorithm:?}; this program evaluates by {ALGORITHM:?}, and would \
+             answer differently"
+        )))
     }
 }
 
