@@ -67,6 +67,8 @@ async fn another_history_replaces_what_is_shared_and_is_not_replaced_by_it() {
     first.offer(&environment(), &before);
     second.offer(&environment(), &before);
     probe.shares(before.version()).await;
+    // Until both have seen that it is shared.
+    sleep(Duration::from_millis(2_500)).await;
 
     nodes.store.restore_backup(1);
     let after = Arc::new(everything(&nodes.store).await.unwrap());

@@ -64,7 +64,12 @@ impl Settings {
 impl Server {
     /// Starts a server and waits until it says where it listens.
     pub fn start(settings: &Settings) -> Self {
-        let mut process = settings.command().stdout(Stdio::piped()).spawn().expect("the server starts");
+        let mut command = settings.command();
+        let mut process =
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the server starts");
+        let errors = BufReader::new(process.stderr.take().expect("its errors are piped"));
+        // Repeated by a thread of the test, they are shown if the test fails and not otherwise.
+        std::thread::spawn(move || errors.lines().map_while(Result::ok).for_each(|line| eprintln!("{line}")));
         let output = BufReader::new(process.stdout.take().expect("its output is piped"));
         let (tell, told) = mpsc::channel();
         // Reads on to the end, so that the server never waits for somebody to read its output.
