@@ -1,5 +1,6 @@
 //! Everything that acts on the repository: `cargo xtask <command>`.
 
+mod bench;
 mod compose;
 mod generate;
 mod install;
@@ -16,7 +17,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{repository::Repository, services::Action, test::Extent};
+use crate::{bench::Measure, repository::Repository, services::Action, test::Extent};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", about = "Everything that acts on the repository")]
@@ -40,11 +41,41 @@ enum Command {
         #[arg(value_enum, default_value_t = Action::Start)]
         action: Action,
     },
+    /// Measure, and write down what was measured.
+    Bench {
+        #[command(subcommand)]
+        subject: Subject,
+    },
     /// Write files that are derived from others.
     Gen {
         #[command(subcommand)]
         target: Target,
     },
+}
+
+#[derive(Subcommand)]
+enum Subject {
+    /// flag-core beside the evaluators that one could take instead; writes docs/benchmarks.md.
+    Core {
+        /// A smoke run of some seconds, whose figures are not written down.
+        #[arg(long)]
+        quick: bool,
+        /// Count instructions by valgrind instead of taking times.
+        #[arg(long, conflicts_with = "quick")]
+        instructions: bool,
+    },
+}
+
+impl Subject {
+    fn run(&self, repository: &Repository) -> anyhow::Result<ExitCode> {
+        let Self::Core { quick, instructions } = self;
+        let measure = match (quick, instructions) {
+            (_, true) => Measure::Instructions,
+            (true, false) => Measure::Smoke,
+            (false, false) => Measure::Times,
+        };
+        bench::core(repository, measure)
+    }
 }
 
 #[derive(Subcommand)]
@@ -62,6 +93,7 @@ fn main() -> ExitCode {
         Command::Test { long: true } => test::run(&repository, Extent::Long),
         Command::Tidy => tidy::run(&repository),
         Command::Services { action } => services::run(&repository, action),
+        Command::Bench { subject } => subject.run(&repository),
         Command::Gen { target: Target::Migrations } => generate::migrations(&repository),
         Command::Gen { target: Target::Vectors } => vectors::generate(&repository),
     };

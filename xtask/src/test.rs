@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use flag_testkit::python;
 
 use crate::{
+    bench,
     repository::Repository,
     steps::{Steps, run as run_program},
     stores::Stores,
@@ -22,7 +23,10 @@ pub(crate) enum Extent {
 
 pub(crate) fn run(repository: &Repository, extent: Extent) -> Result<ExitCode> {
     let mut steps = Steps::new(6);
-    steps.step("formatting", || run_program(&mut repository.cargo(&["fmt", "--all", "--check"])))?;
+    steps.step("formatting", || {
+        run_program(&mut repository.cargo(&["fmt", "--all", "--check"]))?;
+        run_program(&mut repository.cargo(&["fmt", "--check", "--manifest-path", bench::CORE]))
+    })?;
     steps.step("clippy", || run_program(&mut clippy(repository)))?;
     steps.step("tidy", || check_house_rules(repository))?;
     steps.step("documentation", || run_program(&mut documentation(repository)))?;

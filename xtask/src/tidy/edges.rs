@@ -2,7 +2,7 @@
 
 use super::{
     Tree, Violation,
-    manifest::{Dependency, Kind, Manifest, manifests},
+    manifest::{Dependency, Kind, Manifest, Place, manifests},
 };
 
 const RULE: &str = "edge";
@@ -45,7 +45,10 @@ const WITHOUT_DEPENDENCIES: &str = "flag-core";
 pub(super) fn check(tree: &Tree) -> Vec<Violation> {
     let manifests = manifests(tree);
     let ours: Vec<&str> = manifests.iter().map(|manifest| manifest.crate_name.as_str()).collect();
-    manifests.iter().flat_map(|manifest| check_crate(manifest, &ours)).collect()
+    // What stands outside the workspace is no part of the plan. Its name is known all the same, so that no crate of the
+    // plan comes to depend on it.
+    let planned = manifests.iter().filter(|manifest| manifest.place == Place::Workspace);
+    planned.flat_map(|manifest| check_crate(manifest, &ours)).collect()
 }
 
 fn check_crate(manifest: &Manifest<'_>, ours: &[&str]) -> Vec<Violation> {
@@ -161,6 +164,17 @@ mod tests {
         );
         allowed("flag-store-pg", "[dependencies]\ntokio-postgres = \"1\"\n");
         allowed("flag-http", "[dev-dependencies]\ntokio-postgres = \"1\"\n");
+    }
+
+    #[test]
+    fn what_stands_outside_the_workspace_may_depend_on_anything_and_nothing_on_it() {
+        let outside =
+            "[workspace]\n[package]\nname = \"a-bench\"\n[dependencies]\nflag-core = \"1\"\nanyhow = \"1\"\n";
+        let core = "[package]\nname = \"flag-core\"\n";
+        let engine = "[package]\nname = \"flag-engine\"\n[dev-dependencies]\na-bench = \"1\"\n";
+        let files = [("bench/Cargo.toml", outside), ("core/Cargo.toml", core), ("engine/Cargo.toml", engine)];
+        let found: Vec<String> = check(&Tree::sample(&files)).iter().map(ToString::to_string).collect();
+        assert_eq!(found, ["engine/Cargo.toml:4: edge: flag-engine must not depend on a-bench"]);
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Manifests of crates as the rules see them, and the rule that every crate takes the lints of the workspace.
+//! Manifests of crates as the rules see them, and the rule that every crate takes the lints of the workspace, or forbids
+//! `unsafe` itself where it is a workspace of its own.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +15,16 @@ pub(super) struct Manifest<'a> {
     pub(super) file: &'a File,
     pub(super) crate_name: String,
     pub(super) dependencies: Vec<Dependency>,
-    takes_lints: bool,
+    pub(super) place: Place,
+    lints: Table,
+}
+
+/// Where a package stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    Workspace,
+    /// It is a workspace of its own, with its own lock file, so that what it depends on never reaches the product.
+    Outside,
 }
 
 /// One line of a dependency table.
@@ -37,6 +47,7 @@ pub(super) enum Kind {
 #[serde(rename_all = "kebab-case")]
 struct Raw {
     package: Package,
+    workspace: Option<Table>,
     #[serde(default)]
     lints: Table,
     // Not flattened: that would lose the places of the keys.
@@ -70,16 +81,13 @@ pub(super) fn manifests(tree: &Tree) -> Vec<Manifest<'_>> {
     crates.filter_map(|file| parse(file, &renamed).ok()).collect()
 }
 
-/// Every crate takes the lints of the workspace, and every manifest can be read.
+/// Every crate takes the lints of the workspace that it is in, and every manifest can be read.
 pub(super) fn check(tree: &Tree) -> Vec<Violation> {
     let renamed = renamed_by_workspace(tree);
     let crates = tree.files().filter(|file| file.path.ends_with("/Cargo.toml"));
     let fault = |file: &File| match parse(file, &renamed) {
         Err(error) => Some(Violation::new("manifest", &file.path, 1, error.message())),
-        Ok(manifest) if !manifest.takes_lints => {
-            Some(Violation::new("lints", &file.path, 1, "must hold `[lints] workspace = true`"))
-        }
-        Ok(_) => None,
+        Ok(manifest) => manifest.lacks().map(|message| Violation::new("lints", &file.path, 1, message)),
     };
     crates.filter_map(fault).collect()
 }
@@ -103,8 +111,25 @@ fn parse<'a>(file: &'a File, renamed: &BTreeMap<String, String>) -> Result<Manif
             }));
         }
     }
-    let takes_lints = raw.lints.get("workspace").and_then(Value::as_bool).unwrap_or_default();
-    Ok(Manifest { file, crate_name: raw.package.name, dependencies, takes_lints })
+    let place = if raw.workspace.is_some() { Place::Outside } else { Place::Workspace };
+    Ok(Manifest { file, crate_name: raw.package.name, dependencies, place, lints: raw.lints })
+}
+
+impl Manifest<'_> {
+    /// What its table of lints lacks.
+    fn lacks(&self) -> Option<&'static str> {
+        let (missing, message) = match self.place {
+            Place::Workspace => {
+                let taken = self.lints.get("workspace").and_then(Value::as_bool);
+                (taken != Some(true), "must hold `[lints] workspace = true`")
+            }
+            Place::Outside => {
+                let level = self.lints.get("rust").and_then(|lints| lints.get("unsafe_code")?.as_str());
+                (level != Some("forbid"), "must hold `[lints.rust] unsafe_code = \"forbid\"`")
+            }
+        };
+        missing.then_some(message)
+    }
 }
 
 /// Dependencies that the manifest of the workspace lists under another name than their own.
@@ -134,6 +159,16 @@ mod tests {
         let lacks = ["crates/a/Cargo.toml:1: lints: must hold `[lints] workspace = true`"];
         assert_eq!(messages("[package]\nname = \"a\"\n"), lacks);
         assert_eq!(messages("[package]\nname = \"a\"\n[lints.rust]\nunsafe_code = \"allow\"\n"), lacks);
+    }
+
+    #[test]
+    fn a_package_outside_the_workspace_forbids_unsafe_itself() {
+        let outside = |lints: &str| messages(&format!("[workspace]\n[package]\nname = \"a\"\n{lints}"));
+        assert_eq!(outside("[lints.rust]\nunsafe_code = \"forbid\"\n"), [""; 0]);
+        let lacks = ["crates/a/Cargo.toml:1: lints: must hold `[lints.rust] unsafe_code = \"forbid\"`"];
+        assert_eq!(outside(""), lacks);
+        assert_eq!(outside("[lints]\nworkspace = true\n"), lacks);
+        assert_eq!(outside("[lints.rust]\nunsafe_code = \"warn\"\n"), lacks);
     }
 
     #[test]

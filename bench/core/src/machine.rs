@@ -1,0 +1,49 @@
+//! Where it was measured, and with what.
+
+use std::{fs, process::Command};
+
+use serde::Deserialize;
+
+/// Processor, number of cores, and compiler, in one line.
+pub fn description() -> String {
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    format!("{}, {cores} cores; {}, {}", processor(), std::env::consts::ARCH, compiler())
+}
+
+/// The compiler, with its version.
+pub fn compiler() -> String {
+    let output = Command::new("rustc").arg("--version").output().ok();
+    let text = output.and_then(|output| String::from_utf8(output.stdout).ok()).unwrap_or_default();
+    text.split(" (").next().unwrap_or_default().trim().to_owned()
+}
+
+fn processor() -> String {
+    let known = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let value = |name: &str| {
+        let line = known.lines().find(|line| line.starts_with(name))?;
+        Some(line.split_once(':')?.1.trim().to_owned())
+    };
+    let model = value("model name").unwrap_or_else(|| "unknown processor".to_owned());
+    let [family, number] =
+        ["cpu family", "model\t"].map(|name| value(name).unwrap_or_else(|| "?".to_owned()));
+    let cache = value("cache size").map(|size| format!(", cache {size}")).unwrap_or_default();
+    format!("{model} (family {family}, model {number}{cache})")
+}
+
+#[derive(Deserialize)]
+struct Lock {
+    package: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    version: String,
+}
+
+/// The version of a crate in the lock file that this program was built with.
+pub fn version(name: &str) -> Option<String> {
+    let lock: Lock = toml::from_str(include_str!("../Cargo.lock")).ok()?;
+    // The last of several is the newest, which is the one that this package names.
+    lock.package.into_iter().rev().find(|package| package.name == name).map(|package| package.version)
+}
