@@ -73,7 +73,7 @@ pub fn race(scenario: &Scenario, form: Form, pace: Pace) -> Result<Heat> {
 /// Nanoseconds of one question.
 fn sample(runner: &mut Runner) -> f64 {
     // Brings back code and tables that the others have driven out of the caches.
-    runner.contestant.run(runner.questions / 8);
+    runner.contestant.run(runner.questions.div_ceil(8));
     let elapsed = time(runner.questions, &mut *runner.contestant);
     elapsed.as_nanos() as f64 / runner.questions as f64
 }

@@ -182,8 +182,8 @@ fn cache_misses(heats: &[Heat]) -> String {
     let shares =
         ["flag-core", "minimum, set", "minimum, hashes", "unleash-yggdrasil"].into_iter().filter_map(share);
     format!(
-        "\nD and *D hot* run the same instructions on the same table; in *D hot* all that is touched stays in the nearest caches. \
-        The difference is what waiting for memory costs: {}.\n",
+        "\nD and *D hot* run the same instructions on the same table; in *D hot* all that is touched stays in the nearest caches, \
+        and the branches are soon foretold. The difference is what waiting for memory costs: {}.\n",
         shares.collect::<Vec<_>>().join(", ")
     )
 }
