@@ -20,6 +20,7 @@ pub struct Unit(pub(crate) u64);
 impl Unit {
     /// Hashes the UTF-8 bytes of `subject`, as they are: no normalisation, no trimming.
     #[must_use]
+    #[inline]
     pub fn of(subject: &str) -> Self {
         Self(xxh64(subject.as_bytes(), 0))
     }
@@ -32,8 +33,15 @@ pub struct Bucket(u32);
 impl Bucket {
     /// The bucket of `unit` under `salt`.
     #[must_use]
+    #[inline]
     pub fn of(unit: Unit, salt: &Salt) -> Self {
-        let hash = xxh64(&unit.0.to_le_bytes(), salt.seed);
+        Self::under(unit, salt.seed)
+    }
+
+    /// The bucket of `unit` under the salt that has this seed.
+    #[inline]
+    pub(crate) fn under(unit: Unit, seed: u64) -> Self {
+        let hash = xxh64(&unit.0.to_le_bytes(), seed);
         let bucket = (u128::from(hash) * u128::from(BUCKETS)) >> 64;
         #[expect(
             clippy::cast_possible_truncation,
@@ -44,6 +52,7 @@ impl Bucket {
 
     /// The number itself, 0 to 99,999.
     #[must_use]
+    #[inline]
     pub fn number(self) -> u32 {
         self.0
     }
@@ -67,6 +76,12 @@ impl Salt {
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         names::printable(text, Self::LIMIT)?;
         Ok(Self { text: text.into(), seed: xxh64(text.as_bytes(), 0) })
+    }
+
+    /// What the salt makes of the hash of every unit, computed once.
+    #[inline]
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed
     }
 
     /// The salt as it was given.

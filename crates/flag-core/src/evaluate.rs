@@ -5,7 +5,8 @@ use core::fmt;
 use crate::bucket::Bucket;
 use crate::context::Context;
 use crate::flag::Flag;
-use crate::overrides::Level;
+use crate::overrides::Overrides;
+use crate::percentage::Percentage;
 use crate::variant::Variant;
 
 /// The rung that gave an answer.
@@ -65,29 +66,63 @@ pub struct Evaluation {
 impl Evaluation {
     /// Whether the variant is something else than the flag's off variant.
     #[must_use]
+    #[inline]
     pub fn enabled(self) -> bool {
         self.variant.enabled()
     }
 }
 
 impl Flag {
-    /// What `context` gets of this flag.
+    /// What `context` gets of this flag. Allocates nothing.
     #[must_use]
+    #[inline]
     pub fn evaluate(&self, context: &Context<'_>) -> Evaluation {
-        let pins = [
-            (Level::User, context.user_subject(), Source::UserOverride),
-            (Level::Group, context.group_subject(), Source::GroupOverride),
-            (Level::Region, context.region_subject(), Source::RegionOverride),
-        ];
-        for (level, subject, source) in pins {
-            if let Some(variant) = subject.and_then(|subject| self.overrides.pinned(level, subject)) {
-                return Evaluation { variant, source };
-            }
+        Plan::of(self).evaluate(&self.overrides, context)
+    }
+}
+
+/// All that an evaluation reads of a flag but its tables of overrides: small enough to lie beside others in one run of
+/// memory.
+#[derive(Clone, Copy)]
+pub(crate) struct Plan {
+    seed: u64,
+    rollout: Option<Percentage>,
+    global: Variant,
+    /// Whether anybody is pinned at all.
+    is_pinning: bool,
+}
+
+impl Plan {
+    #[inline]
+    pub(crate) fn of(flag: &Flag) -> Self {
+        let Flag { salt, rollout, global, overrides, .. } = flag;
+        Self { seed: salt.seed(), rollout: *rollout, global: *global, is_pinning: !overrides.is_empty() }
+    }
+
+    /// Goes down the ladder. `overrides` are those of the same flag, and are not touched if nobody is pinned.
+    #[inline]
+    pub(crate) fn evaluate(&self, overrides: &Overrides, context: &Context<'_>) -> Evaluation {
+        if self.is_pinning
+            && let Some(evaluation) = pinned(overrides, context)
+        {
+            return evaluation;
         }
-        if let (Some(rollout), Some(user)) = (self.rollout, context.user_subject()) {
-            let bucket = Bucket::of(user.unit(), &self.salt);
+        if let Some(rollout) = self.rollout
+            && let Some(unit) = context.unit()
+        {
+            let bucket = Bucket::under(unit, self.seed);
             return Evaluation { variant: rollout.holds(bucket).into(), source: Source::PercentageRollout };
         }
         Evaluation { variant: self.global, source: Source::GlobalDefault }
     }
+}
+
+#[inline]
+fn pinned(overrides: &Overrides, context: &Context<'_>) -> Option<Evaluation> {
+    let [users, groups, regions] = overrides.tables();
+    let user = || users.ask(|| context.user_subject()).map(|variant| (variant, Source::UserOverride));
+    let group = || groups.ask(|| context.group_subject()).map(|variant| (variant, Source::GroupOverride));
+    let region = || regions.ask(|| context.region_subject()).map(|variant| (variant, Source::RegionOverride));
+    let (variant, source) = user().or_else(group).or_else(region)?;
+    Some(Evaluation { variant, source })
 }

@@ -11,6 +11,7 @@ const PRIME_5: u64 = 0x27D4_EB2F_1656_67C5;
 
 /// The 64-bit xxHash of `input` under `seed`.
 #[must_use]
+#[inline]
 pub fn xxh64(input: &[u8], seed: u64) -> u64 {
     let (stripes, rest) = input.as_chunks::<32>();
     let start = if stripes.is_empty() { seed.wrapping_add(PRIME_5) } else { digest_stripes(stripes, seed) };
@@ -32,7 +33,8 @@ pub fn xxh64(input: &[u8], seed: u64) -> u64 {
     avalanche(hash)
 }
 
-/// Folds the whole 32-byte stripes of a long input into one word.
+/// Folds the whole 32-byte stripes of a long input into one word. Most ids are shorter.
+#[inline(never)]
 fn digest_stripes(stripes: &[[u8; 32]], seed: u64) -> u64 {
     let mut a = seed.wrapping_add(PRIME_1).wrapping_add(PRIME_2);
     let mut b = seed.wrapping_add(PRIME_2);
@@ -53,10 +55,12 @@ fn digest_stripes(stripes: &[[u8; 32]], seed: u64) -> u64 {
         .fold(sum, |hash, lane| (hash ^ round(0, lane)).wrapping_mul(PRIME_1).wrapping_add(PRIME_4))
 }
 
+#[inline]
 fn round(accumulator: u64, lane: u64) -> u64 {
     accumulator.wrapping_add(lane.wrapping_mul(PRIME_2)).rotate_left(31).wrapping_mul(PRIME_1)
 }
 
+#[inline]
 fn avalanche(mut hash: u64) -> u64 {
     hash = (hash ^ (hash >> 33)).wrapping_mul(PRIME_2);
     hash = (hash ^ (hash >> 29)).wrapping_mul(PRIME_3);

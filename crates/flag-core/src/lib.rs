@@ -50,7 +50,10 @@ mod invalid;
 mod names;
 mod overrides;
 mod percentage;
+mod pins;
+mod slots;
 mod snapshot;
+mod table_hash;
 mod trie;
 mod variant;
 

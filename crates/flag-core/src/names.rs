@@ -5,8 +5,8 @@ use alloc::boxed::Box;
 use core::fmt;
 use core::str::FromStr;
 
-use crate::hash::xxh64;
 use crate::invalid::Invalid;
+use crate::table_hash::table_hash;
 
 /// The name of a flag: 1 to 128 of `A-Z a-z 0-9 . _ -`, beginning with a letter or a digit.
 #[derive(Clone)]
@@ -47,7 +47,7 @@ impl FromStr for FlagKey {
         if text.len() > Self::LIMIT {
             return Err(Invalid::TooManyCharacters { limit: Self::LIMIT });
         }
-        Ok(Self { text: text.into(), hash: xxh64(text.as_bytes(), 0) })
+        Ok(Self { text: text.into(), hash: table_hash(text) })
     }
 }
 

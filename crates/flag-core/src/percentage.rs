@@ -32,6 +32,7 @@ impl Percentage {
 
     /// Whether a rollout of this share holds `bucket`. Raising the share never lets a bucket go.
     #[must_use]
+    #[inline]
     pub fn holds(self, bucket: Bucket) -> bool {
         bucket.number() < self.0
     }

@@ -1,17 +1,18 @@
-//! A persistent hash trie: a clone costs one reference, and changing a clone copies only the path to the leaf that changes.
+//! A persistent hash trie: a clone costs a reference or two, and changing a clone copies only the path to the leaf that
+//! changes.
 //!
-//! Branches have sixteen children, chosen by the top bits of the hash, four a level. What lies in a leaf is the owner's
-//! affair; it may use the low 32 bits of the hash, which are never consumed on the way down.
+//! Branches have sixteen children, chosen by the lower half of the hash, four bits a level. What lies in a leaf is the
+//! owner's affair; it may use the upper half, which is never consumed on the way down.
 
 use alloc::sync::Arc;
 use core::{array, slice};
 
 const FANOUT: usize = 16;
 const BITS: u32 = FANOUT.trailing_zeros();
-/// Below this many levels a leaf is not split further, however full: what collides in 32 bits is left together.
-const DEEPEST: u32 = 32 / BITS;
+/// At this many levels a leaf is not split further, however full: what collides in 32 bits is left together.
+const DEEPEST: u32 = 8;
 
-/// The end of a path: a small set of entries whose hashes share their top bits.
+/// The end of a path: a small set of entries. A clone shares them.
 pub(crate) trait Leaf: Clone + Default {
     /// Whether a further entry should rather split the leaf.
     fn is_full(&self) -> bool;
@@ -20,26 +21,29 @@ pub(crate) trait Leaf: Clone + Default {
     fn split(&self, parts: &mut [Self], choose: impl Fn(u64) -> usize);
 }
 
-/// The trie; empty without any allocation.
+/// The trie; empty without any allocation if its leaf is.
 #[derive(Clone)]
-pub(crate) struct Trie<L>(Option<Node<L>>);
+pub(crate) struct Trie<L>(Node<L>);
 
+/// Aligned so that a node of half a cache line never lies in two.
 #[derive(Clone)]
+#[repr(align(32))]
 enum Node<L> {
-    Leaf(Arc<L>),
+    Leaf(L),
     Branch(Arc<[Node<L>; FANOUT]>),
 }
 
-impl<L> Default for Trie<L> {
+impl<L: Default> Default for Trie<L> {
     fn default() -> Self {
-        Self(None)
+        Self(Node::Leaf(L::default()))
     }
 }
 
 impl<L: Leaf> Trie<L> {
-    /// The leaf where `hash` belongs, if there is one.
+    /// The leaf where `hash` belongs.
+    #[inline]
     pub(crate) fn leaf(&self, hash: u64) -> Option<&L> {
-        let mut node = self.0.as_ref()?;
+        let mut node = &self.0;
         let mut depth = 0;
         loop {
             match node {
@@ -52,10 +56,9 @@ impl<L: Leaf> Trie<L> {
         }
     }
 
-    /// The leaf where `hash` belongs, made if it is missing, split if it is full, and copied if another trie shares it.
+    /// The leaf where `hash` belongs, split if it is full, on a path that no other trie shares.
     pub(crate) fn leaf_mut(&mut self, hash: u64) -> &mut L {
-        let root = self.0.get_or_insert_with(|| Node::Leaf(Arc::default()));
-        Self::descend(root, hash, 0)
+        Self::descend(&mut self.0, hash, 0)
     }
 
     fn descend(node: &mut Node<L>, hash: u64, depth: u32) -> &mut L {
@@ -71,20 +74,20 @@ impl<L: Leaf> Trie<L> {
                 let next = &mut Arc::make_mut(children)[child(hash, depth)];
                 Self::descend(next, hash, depth + 1)
             }
-            Node::Leaf(leaf) => Arc::make_mut(leaf),
+            Node::Leaf(leaf) => leaf,
         }
     }
 
     fn branch(leaf: &L, depth: u32) -> Node<L> {
         let mut parts: [L; FANOUT] = array::from_fn(|_| L::default());
         leaf.split(&mut parts, |hash| child(hash, depth));
-        Node::Branch(Arc::new(parts.map(|part| Node::Leaf(Arc::new(part)))))
+        Node::Branch(Arc::new(parts.map(Node::Leaf)))
     }
 
-    /// Every leaf, in the order of the hashes.
+    /// Every leaf, in an order that follows from the hashes.
     pub(crate) fn leaves(&self) -> Leaves<'_, L> {
         let mut path = array::from_fn(|_| slice::Iter::default());
-        path[0] = self.0.as_slice().iter();
+        path[0] = slice::from_ref(&self.0).iter();
         Leaves { path, depth: 0 }
     }
 }
@@ -114,8 +117,9 @@ impl<'a, L> Iterator for Leaves<'a, L> {
 }
 
 /// Which child of a branch at `depth` leads to `hash`.
+#[inline]
 fn child(hash: u64, depth: u32) -> usize {
     #[expect(clippy::cast_possible_truncation, reason = "four bits fit everywhere")]
-    let child = (hash >> (u64::BITS - BITS * (depth + 1))) as usize % FANOUT;
+    let child = (hash >> (BITS * depth)) as usize % FANOUT;
     child
 }

@@ -30,12 +30,14 @@ impl Variant {
 
     /// Whether this is something else than a boolean flag's off variant.
     #[must_use]
+    #[inline]
     pub fn enabled(self) -> bool {
         self != Self::OFF
     }
 }
 
 impl From<bool> for Variant {
+    #[inline]
     fn from(enabled: bool) -> Self {
         if enabled { Self::ON } else { Self::OFF }
     }

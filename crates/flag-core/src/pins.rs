@@ -1,0 +1,122 @@
+//! A leaf of a table of overrides: few enough pins to be copied in a few microseconds, and their ids in one run of text that
+//! is only touched when a hash has matched.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::num::NonZeroU16;
+
+use crate::slots::Slots;
+use crate::trie::Leaf;
+use crate::variant::Variant;
+
+/// Pins, each with the hash of its id.
+#[derive(Clone, Default)]
+pub(crate) struct Pins {
+    slots: Slots<Pin>,
+    /// The ids, in no order.
+    text: Arc<[u8]>,
+}
+
+#[derive(Clone, Copy)]
+struct Pin {
+    /// Where the id begins in the leaf's text, in bytes.
+    start: u32,
+    /// How long it is; ids have 1 to 512 bytes.
+    length: NonZeroU16,
+    variant: Variant,
+}
+
+impl Pins {
+    const MOST_ENTRIES: usize = 512;
+    /// Long ids split a leaf earlier, so that a change still copies little.
+    const MOST_BYTES: usize = 16 * 1024;
+
+    /// A leaf of `pins`, each with the hash of its id and in the order of the hashes.
+    fn of<'a>(pins: impl Iterator<Item = (u64, &'a str, Variant)> + Clone) -> Self {
+        let mut text = Vec::with_capacity(pins.clone().map(|(_, subject, _)| subject.len()).sum());
+        let entries = pins.filter_map(|(hash, subject, variant)| {
+            let pin = Pin { start: narrow(text.len()), length: length(subject)?, variant };
+            text.extend_from_slice(subject.as_bytes());
+            Some((hash, pin))
+        });
+        let slots = Slots::of(entries.collect());
+        Self { slots, text: text.into() }
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, hash: u64, subject: &str) -> Option<Variant> {
+        self.slots.get(hash, |pin| self.id(pin) == subject.as_bytes()).map(|pin| pin.variant)
+    }
+
+    /// Pins `subject`, and gives what it was pinned to before.
+    pub(crate) fn set(&mut self, hash: u64, subject: &str, variant: Variant) -> Option<Variant> {
+        let text = &self.text;
+        if let Some(pin) = self.slots.get_mut(hash, |pin| id(text, pin) == subject.as_bytes()) {
+            return Some(core::mem::replace(&mut pin.variant, variant));
+        }
+        let length = length(subject)?;
+        let start = self.append(subject.as_bytes());
+        self.slots.insert(hash, Pin { start, length, variant });
+        None
+    }
+
+    /// Lets `subject` go, and gives what it was pinned to.
+    pub(crate) fn remove(&mut self, hash: u64, subject: &str) -> Option<Variant> {
+        let text = &self.text;
+        let gone = self.slots.remove(hash, |pin| id(text, pin) == subject.as_bytes())?;
+        // Laid anew, so that what is gone takes no room.
+        *self = Self::of(self.iter().collect::<Vec<_>>().into_iter());
+        Some(gone.variant)
+    }
+
+    /// Every pin: hash, id and variant, in an order that follows from the ids alone.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &str, Variant)> + Clone {
+        self.slots.iter().map(|(hash, pin)| {
+            // Only ever written from texts.
+            (hash, core::str::from_utf8(self.id(pin)).unwrap_or_default(), pin.variant)
+        })
+    }
+
+    #[inline]
+    fn id(&self, pin: &Pin) -> &[u8] {
+        id(&self.text, pin)
+    }
+
+    /// Adds bytes to the text, and says where they begin.
+    fn append(&mut self, bytes: &[u8]) -> u32 {
+        let start = narrow(self.text.len());
+        self.text = [&*self.text, bytes].concat().into();
+        start
+    }
+}
+
+/// A length within a leaf's text, which has at most `MOST_BYTES` and one id.
+fn narrow(length: usize) -> u32 {
+    #[expect(clippy::cast_possible_truncation, reason = "it is far below 32 bits")]
+    let narrow = length as u32;
+    narrow
+}
+
+/// The length of an id, which is never empty and at most 512.
+fn length(subject: &str) -> Option<NonZeroU16> {
+    NonZeroU16::new(u16::try_from(subject.len()).ok()?)
+}
+
+#[inline]
+fn id<'a>(text: &'a [u8], pin: &Pin) -> &'a [u8] {
+    let start = pin.start as usize;
+    text.get(start..start + usize::from(pin.length.get())).unwrap_or_default()
+}
+
+impl Leaf for Pins {
+    fn is_full(&self) -> bool {
+        let len = self.slots.len();
+        len >= Self::MOST_ENTRIES || (self.text.len() >= Self::MOST_BYTES && len > 1)
+    }
+
+    fn split(&self, parts: &mut [Self], choose: impl Fn(u64) -> usize) {
+        for (number, part) in parts.iter_mut().enumerate() {
+            *part = Self::of(self.iter().filter(|(hash, ..)| choose(*hash) == number));
+        }
+    }
+}

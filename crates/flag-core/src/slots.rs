@@ -1,0 +1,228 @@
+//! Slots: entries in one run of memory, found by their hash at first sight.
+//!
+//! Each entry has a home in proportion to the upper half of its hash, and lies there or, if that is taken, behind it; entries
+//! are in the order of their hashes. So a look-up reads one place and rarely the next, whatever is not there is missed as
+//! quickly as what is there is found, and the same entries lie in the same order however they came in. (This is linear
+//! probing with the order of Amble and Knuth, "Ordered hash tables", The Computer Journal 17, 1974.)
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// The table. A clone shares everything until it is changed. Takes no memory of its own while it is empty.
+#[derive(Clone)]
+pub(crate) struct Slots<T>(Arc<[Place<T>]>);
+
+#[derive(Clone)]
+struct Place<T> {
+    hash: u64,
+    entry: Option<T>,
+}
+
+impl<T> Default for Slots<T> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<T> Slots<T> {
+    /// A table of `entries`, which are in the order of their hashes.
+    pub(crate) fn of(entries: Vec<(u64, T)>) -> Self {
+        if entries.is_empty() {
+            return Self::default();
+        }
+        // Twice as many places as entries, so that most lie at home and all of a run in one cache line.
+        let mut places = entries.len() * 2;
+        // Where entries crowd at the end, more places give them more room behind the last home.
+        while !fits(entries.iter().map(|(hash, _)| *hash), places) {
+            places += places / 3 + 1;
+        }
+        let mut laid = Vec::with_capacity(places);
+        for (hash, entry) in entries {
+            laid.resize_with(laid.len().max(home(hash, places)), vacant);
+            laid.push(Place { hash, entry: Some(entry) });
+        }
+        laid.resize_with(places, vacant);
+        Self(laid.into())
+    }
+
+    /// How many entries there are. Counts them.
+    pub(crate) fn len(&self) -> usize {
+        self.iter().count()
+    }
+
+    /// The entry of this hash that is the one asked for.
+    #[inline]
+    pub(crate) fn get(&self, hash: u64, is_it: impl Fn(&T) -> bool) -> Option<&T> {
+        let mut at = home(hash, self.0.len());
+        loop {
+            let place = self.0.get(at)?;
+            let entry = place.entry.as_ref()?;
+            if place.hash == hash && is_it(entry) {
+                return Some(entry);
+            }
+            if place.hash > hash {
+                return None;
+            }
+            at += 1;
+        }
+    }
+
+    /// Every entry with its hash, in the order of the hashes.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &T)> + Clone {
+        self.0.iter().filter_map(|place| Some((place.hash, place.entry.as_ref()?)))
+    }
+
+    fn place_of(&self, hash: u64, is_it: impl Fn(&T) -> bool) -> Option<usize> {
+        let start = home(hash, self.0.len());
+        let run = self.0.get(start..)?.iter().take_while(|place| place.entry.is_some() && place.hash <= hash);
+        let mut run = run.map(|place| place.hash == hash && place.entry.as_ref().is_some_and(&is_it));
+        Some(start + run.position(|found| found)?)
+    }
+}
+
+impl<T: Clone> Slots<T> {
+    /// The entry that is the one asked for, to be changed.
+    pub(crate) fn get_mut(&mut self, hash: u64, is_it: impl Fn(&T) -> bool) -> Option<&mut T> {
+        let at = self.place_of(hash, is_it)?;
+        Arc::make_mut(&mut self.0).get_mut(at)?.entry.as_mut()
+    }
+
+    /// Adds an entry, of which the table has none that is equal.
+    pub(crate) fn insert(&mut self, hash: u64, entry: T) {
+        let mut moving = Place { hash, entry: Some(entry) };
+        let is_roomy = self.len() * 8 < self.0.len() * 5;
+        if is_roomy && let Some(places) = Arc::get_mut(&mut self.0) {
+            let start = home(hash, places.len());
+            for place in places.iter_mut().skip(start) {
+                // What comes later in the order, and has no gap before it, makes room.
+                if place.entry.is_none() || place.hash > moving.hash {
+                    core::mem::swap(place, &mut moving);
+                }
+                if moving.entry.is_none() {
+                    return;
+                }
+            }
+        }
+        // Too full, crowded out at the end, or shared with another table.
+        if let Some(entry) = moving.entry {
+            let mut entries = Vec::with_capacity(self.0.len() + 1);
+            entries.extend(self.iter().map(|(hash, entry)| (hash, entry.clone())));
+            let at = entries.partition_point(|(hash, _)| *hash <= moving.hash);
+            entries.insert(at, (moving.hash, entry));
+            *self = Self::of(entries);
+        }
+    }
+
+    /// Removes the entry that is the one asked for.
+    pub(crate) fn remove(&mut self, hash: u64, is_it: impl Fn(&T) -> bool) -> Option<T> {
+        let at = self.place_of(hash, is_it)?;
+        let places = Arc::make_mut(&mut self.0);
+        let len = places.len();
+        let gone = places.get_mut(at)?.entry.take();
+        // Those behind it move up, as far as each one's home.
+        for gap in at.. {
+            match places.get_mut(gap..gap + 2) {
+                Some([empty, next]) if next.entry.is_some() && home(next.hash, len) <= gap => {
+                    core::mem::swap(empty, next);
+                }
+                _ => break,
+            }
+        }
+        gone
+    }
+}
+
+fn vacant<T>() -> Place<T> {
+    Place { hash: 0, entry: None }
+}
+
+/// Whether entries of these hashes, which are in order, find room in so many places.
+fn fits(hashes: impl Iterator<Item = u64>, places: usize) -> bool {
+    hashes.fold(0, |next, hash| next.max(home(hash, places)) + 1) <= places
+}
+
+/// Where an entry of this hash wants to lie. The last sixteenth of the places is nobody's home: there lies what was crowded
+/// out of the homes before it.
+#[inline]
+fn home(hash: u64, places: usize) -> usize {
+    let homes = places - places / 16;
+    (((hash >> 32) * homes as u64) >> 32) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::collections::BTreeMap;
+
+    use super::*;
+
+    fn listed(slots: &Slots<u32>) -> Vec<(u64, u32)> {
+        slots.iter().map(|(hash, entry)| (hash, *entry)).collect()
+    }
+
+    fn check(slots: &Slots<u32>, model: &BTreeMap<(u64, u32), ()>) {
+        let mut found = listed(slots);
+        assert!(found.is_sorted_by_key(|(hash, _)| *hash), "{found:?}");
+        found.sort_unstable();
+        assert_eq!(found, model.keys().copied().collect::<Vec<_>>());
+        assert_eq!(slots.len(), model.len());
+        for (hash, entry) in model.keys() {
+            assert_eq!(slots.get(*hash, |other| other == entry), Some(entry));
+            assert_eq!(slots.get(*hash, |_| false), None);
+            assert_eq!(slots.get(hash ^ (1 << 32), |other| other == entry), None);
+        }
+    }
+
+    /// Hashes that crowd: many of few homes, at both ends, and many that are equal.
+    fn hash(number: u64) -> u64 {
+        let spread = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        match number % 5 {
+            0 => spread,
+            1 => u64::MAX - number % 3,
+            2 => number % 3,
+            3 => (1 << 63) | (number % 7),
+            _ => spread & (0xFF << 56),
+        }
+    }
+
+    #[test]
+    fn slots_hold_what_a_map_holds_however_their_hashes_crowd() {
+        let (mut slots, mut model) = (Slots::default(), BTreeMap::new());
+        for step in 0..4_000_u64 {
+            let number = step.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 54;
+            let (hash, entry) = (hash(number), number as u32);
+            let before = slots.clone();
+            let was_there = model.remove(&(hash, entry)).is_some();
+            assert_eq!(slots.remove(hash, |other| *other == entry), was_there.then_some(entry));
+            if !was_there {
+                slots.insert(hash, entry);
+                model.insert((hash, entry), ());
+            }
+            if step % 16 == 0 {
+                check(&slots, &model);
+                assert_eq!(before.len().abs_diff(slots.len()), 1, "a clone stays as it was");
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_entries_lie_in_the_same_order_however_they_came_in() {
+        let numbers: Vec<u64> = (0..300).filter(|number| number % 5 == 0 || number % 5 == 4).collect();
+        let (mut forwards, mut backwards) = (Slots::default(), Slots::default());
+        for (one, other) in numbers.iter().zip(numbers.iter().rev()) {
+            forwards.insert(hash(*one), *one as u32);
+            backwards.insert(hash(*other), *other as u32);
+        }
+        let hashes = |slots: &Slots<u32>| listed(slots).into_iter().map(|(hash, _)| hash).collect::<Vec<_>>();
+        assert_eq!(hashes(&forwards), hashes(&backwards));
+    }
+
+    #[test]
+    fn an_entry_is_changed_in_the_table_alone_whose_entry_it_is() {
+        let mut slots = Slots::default();
+        slots.insert(7, 1);
+        let before = slots.clone();
+        *slots.get_mut(7, |entry| *entry == 1).unwrap() = 2;
+        assert_eq!((listed(&before), listed(&slots)), (alloc::vec![(7, 1)], alloc::vec![(7, 2)]));
+        assert!(slots.get_mut(8, |_| true).is_none());
+    }
+}
