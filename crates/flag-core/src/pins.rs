@@ -13,8 +13,9 @@ use crate::variant::Variant;
 #[derive(Clone, Default)]
 pub(crate) struct Pins {
     slots: Slots<Pin>,
-    /// The ids, in no order.
+    /// The ids, in no order, and behind them what is not used yet.
     text: Arc<[u8]>,
+    used: u32,
 }
 
 #[derive(Clone, Copy)]
@@ -29,7 +30,7 @@ struct Pin {
 impl Pins {
     const MOST_ENTRIES: usize = 512;
     /// Long ids split a leaf earlier, so that a change still copies little.
-    const MOST_BYTES: usize = 16 * 1024;
+    const MOST_BYTES: u32 = 16 * 1024;
 
     /// A leaf of `pins`, each with the hash of its id and in the order of the hashes.
     fn of<'a>(pins: impl Iterator<Item = (u64, &'a str, Variant)> + Clone) -> Self {
@@ -40,7 +41,7 @@ impl Pins {
             Some((hash, pin))
         });
         let slots = Slots::of(entries.collect());
-        Self { slots, text: text.into() }
+        Self { slots, used: narrow(text.len()), text: text.into() }
     }
 
     #[inline]
@@ -84,8 +85,20 @@ impl Pins {
 
     /// Adds bytes to the text, and says where they begin.
     fn append(&mut self, bytes: &[u8]) -> u32 {
-        let start = narrow(self.text.len());
-        self.text = [&*self.text, bytes].concat().into();
+        let (start, end) = (self.used, self.used as usize + bytes.len());
+        let room = Arc::get_mut(&mut self.text).and_then(|text| text.get_mut(start as usize..end));
+        match room {
+            Some(room) => room.copy_from_slice(bytes),
+            None => {
+                // A quarter more than is needed, so that not every pin copies the text.
+                let mut grown = Vec::with_capacity(end + end / 4);
+                grown.extend_from_slice(self.text.get(..start as usize).unwrap_or_default());
+                grown.extend_from_slice(bytes);
+                grown.resize(end + end / 4, 0);
+                self.text = grown.into();
+            }
+        }
+        self.used = narrow(end);
         start
     }
 }
@@ -111,7 +124,7 @@ fn id<'a>(text: &'a [u8], pin: &Pin) -> &'a [u8] {
 impl Leaf for Pins {
     fn is_full(&self) -> bool {
         let len = self.slots.len();
-        len >= Self::MOST_ENTRIES || (self.text.len() >= Self::MOST_BYTES && len > 1)
+        len >= Self::MOST_ENTRIES || (self.used >= Self::MOST_BYTES && len > 1)
     }
 
     fn split(&self, parts: &mut [Self], choose: impl Fn(u64) -> usize) {

@@ -10,7 +10,10 @@ use alloc::vec::Vec;
 
 /// The table. A clone shares everything until it is changed. Takes no memory of its own while it is empty.
 #[derive(Clone)]
-pub(crate) struct Slots<T>(Arc<[Place<T>]>);
+pub(crate) struct Slots<T> {
+    places: Arc<[Place<T>]>,
+    len: u32,
+}
 
 #[derive(Clone)]
 struct Place<T> {
@@ -20,7 +23,7 @@ struct Place<T> {
 
 impl<T> Default for Slots<T> {
     fn default() -> Self {
-        Self(Arc::default())
+        Self { places: Arc::default(), len: 0 }
     }
 }
 
@@ -30,6 +33,8 @@ impl<T> Slots<T> {
         if entries.is_empty() {
             return Self::default();
         }
+        #[expect(clippy::cast_possible_truncation, reason = "tables are leaves, of a few hundred entries")]
+        let len = entries.len() as u32;
         // Twice as many places as entries, so that most lie at home and all of a run in one cache line.
         let mut places = entries.len() * 2;
         // Where entries crowd at the end, more places give them more room behind the last home.
@@ -42,20 +47,20 @@ impl<T> Slots<T> {
             laid.push(Place { hash, entry: Some(entry) });
         }
         laid.resize_with(places, vacant);
-        Self(laid.into())
+        Self { places: laid.into(), len }
     }
 
-    /// How many entries there are. Counts them.
+    /// How many entries there are.
     pub(crate) fn len(&self) -> usize {
-        self.iter().count()
+        self.len as usize
     }
 
     /// The entry of this hash that is the one asked for.
     #[inline]
     pub(crate) fn get(&self, hash: u64, is_it: impl Fn(&T) -> bool) -> Option<&T> {
-        let mut at = home(hash, self.0.len());
+        let mut at = home(hash, self.places.len());
         loop {
-            let place = self.0.get(at)?;
+            let place = self.places.get(at)?;
             let entry = place.entry.as_ref()?;
             if place.hash == hash && is_it(entry) {
                 return Some(entry);
@@ -69,12 +74,13 @@ impl<T> Slots<T> {
 
     /// Every entry with its hash, in the order of the hashes.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &T)> + Clone {
-        self.0.iter().filter_map(|place| Some((place.hash, place.entry.as_ref()?)))
+        self.places.iter().filter_map(|place| Some((place.hash, place.entry.as_ref()?)))
     }
 
     fn place_of(&self, hash: u64, is_it: impl Fn(&T) -> bool) -> Option<usize> {
-        let start = home(hash, self.0.len());
-        let run = self.0.get(start..)?.iter().take_while(|place| place.entry.is_some() && place.hash <= hash);
+        let start = home(hash, self.places.len());
+        let run =
+            self.places.get(start..)?.iter().take_while(|place| place.entry.is_some() && place.hash <= hash);
         let mut run = run.map(|place| place.hash == hash && place.entry.as_ref().is_some_and(&is_it));
         Some(start + run.position(|found| found)?)
     }
@@ -84,15 +90,16 @@ impl<T: Clone> Slots<T> {
     /// The entry that is the one asked for, to be changed.
     pub(crate) fn get_mut(&mut self, hash: u64, is_it: impl Fn(&T) -> bool) -> Option<&mut T> {
         let at = self.place_of(hash, is_it)?;
-        Arc::make_mut(&mut self.0).get_mut(at)?.entry.as_mut()
+        Arc::make_mut(&mut self.places).get_mut(at)?.entry.as_mut()
     }
 
     /// Adds an entry, of which the table has none that is equal.
     pub(crate) fn insert(&mut self, hash: u64, entry: T) {
         let mut moving = Place { hash, entry: Some(entry) };
-        let is_roomy = self.len() * 8 < self.0.len() * 5;
-        if is_roomy && let Some(places) = Arc::get_mut(&mut self.0) {
+        let is_roomy = self.len() * 8 < self.places.len() * 5;
+        if is_roomy && let Some(places) = Arc::get_mut(&mut self.places) {
             let start = home(hash, places.len());
+            self.len += 1;
             for place in places.iter_mut().skip(start) {
                 // What comes later in the order, and has no gap before it, makes room.
                 if place.entry.is_none() || place.hash > moving.hash {
@@ -105,7 +112,7 @@ impl<T: Clone> Slots<T> {
         }
         // Too full, crowded out at the end, or shared with another table.
         if let Some(entry) = moving.entry {
-            let mut entries = Vec::with_capacity(self.0.len() + 1);
+            let mut entries = Vec::with_capacity(self.places.len() + 1);
             entries.extend(self.iter().map(|(hash, entry)| (hash, entry.clone())));
             let at = entries.partition_point(|(hash, _)| *hash <= moving.hash);
             entries.insert(at, (moving.hash, entry));
@@ -116,9 +123,10 @@ impl<T: Clone> Slots<T> {
     /// Removes the entry that is the one asked for.
     pub(crate) fn remove(&mut self, hash: u64, is_it: impl Fn(&T) -> bool) -> Option<T> {
         let at = self.place_of(hash, is_it)?;
-        let places = Arc::make_mut(&mut self.0);
+        let places = Arc::make_mut(&mut self.places);
         let len = places.len();
         let gone = places.get_mut(at)?.entry.take();
+        self.len -= 1;
         // Those behind it move up, as far as each one's home.
         for gap in at.. {
             match places.get_mut(gap..gap + 2) {

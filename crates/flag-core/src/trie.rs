@@ -25,9 +25,9 @@ pub(crate) trait Leaf: Clone + Default {
 #[derive(Clone)]
 pub(crate) struct Trie<L>(Node<L>);
 
-/// Aligned so that a node of half a cache line never lies in two.
+/// Aligned so that looking at a node is looking at one cache line.
 #[derive(Clone)]
-#[repr(align(32))]
+#[repr(align(64))]
 enum Node<L> {
     Leaf(L),
     Branch(Arc<[Node<L>; FANOUT]>),

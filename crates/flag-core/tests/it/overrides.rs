@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use flag_core::{Level, Overrides, SubjectId, Variant};
+use flag_core::{Change, Entry, Level, Overrides, Snapshot, SubjectId, Variant};
 use proptest::prelude::*;
 
 fn id(number: u32) -> SubjectId {
@@ -67,6 +67,36 @@ fn one_override_more_on_a_million_copies_a_small_part() {
         });
         assert!(spent.bytes_total <= 64 * 1024, "copied {} bytes", spent.bytes_total);
         overrides = copy;
+    }
+}
+
+#[test]
+fn a_million_overrides_take_the_bytes_of_their_ids_and_at_most_48_more_each() {
+    let (mut overrides, mut bytes) = (Overrides::default(), 0);
+    let spent = allocation_counter::measure(|| {
+        for number in 0..1_000_000 {
+            let id = id(number);
+            bytes += id.as_str().len();
+            overrides.set(Level::User, &id, Variant::ON);
+        }
+    });
+    let more = (spent.bytes_current - i64::try_from(bytes).unwrap()) / 1_000_000;
+    println!("{more} bytes each beside the id");
+    assert!((16..=48).contains(&more), "{more} bytes each beside the id");
+}
+
+#[test]
+fn one_change_to_ten_thousand_flags_copies_a_small_part() {
+    let created = |number: u32| Change::flag_created(format!("flag-{number}").parse().unwrap(), Variant::OFF);
+    let next = |flags: &Snapshot, change| flags.with(&Entry::next(flags, change)).unwrap();
+    let flags = (0..10_000).map(created).fold(Snapshot::default(), |flags, change| next(&flags, change));
+    for number in (0..10_000).step_by(97) {
+        let key = format!("flag-{number}").parse().unwrap();
+        let change = Change::GlobalSet { key, variant: Variant::ON };
+        let spent = allocation_counter::measure(|| {
+            std::hint::black_box(next(&flags, change));
+        });
+        assert!(spent.bytes_total <= 64 * 1024, "copied {} bytes", spent.bytes_total);
     }
 }
 
