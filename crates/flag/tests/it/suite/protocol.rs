@@ -132,6 +132,19 @@ pub async fn the_interface_describes_itself(client: Client) {
         let found: Vec<&String> = paths[path].as_object().expect(path).keys().collect();
         assert_eq!(found, methods, "{path}");
     }
+    client.post("/features", json!({"key": "f", "enabled": false})).await.expect(201);
+    client.post("/features/f/user-override", json!({"userId": "u", "enabled": true})).await.expect(200);
+    // What clients are generated from is what is answered.
+    for (schema, path) in [
+        ("Flag", "/features/f"),
+        ("FeaturePage", "/features"),
+        ("OverridePage", "/features/f/overrides"),
+        ("ChangePage", "/environments/default/changes"),
+    ] {
+        let members = |value: &Value| value.as_object().expect(schema).keys().cloned().collect::<Vec<_>>();
+        let said = &api["components"]["schemas"][schema]["properties"];
+        assert_eq!(members(&client.get(path).await.expect(200).json()), members(said), "{schema}");
+    }
     let page = client.get("/docs").await.expect(200);
     for part in ["/docs/page.css", "/docs/page.js"] {
         assert!(page.text.contains(part));
