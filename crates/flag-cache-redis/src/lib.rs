@@ -1,4 +1,4 @@
-//! The feature flag engine on Redis: [`RedisSource`] shares snapshots between nodes, [`RedisFeed`] tells them of changes.
+//! The feature flag engine on Redis: [`RedisSource`] shares snapshots between nodes, [`start_feed`] tells them of changes.
 //!
 //! Redis is never asked to answer an evaluation and never has to be there for a write. The shared snapshot lets a node start
 //! without reading every row of the store, and while the store is down; a hint lets it hear of a change within milliseconds.
@@ -13,6 +13,6 @@ mod snapshots;
 mod source;
 
 pub use error::ConfigError;
-pub use feed::RedisFeed;
+pub use feed::start_feed;
 pub use prefix::{InvalidPrefix, Prefix};
 pub use source::RedisSource;

@@ -32,11 +32,11 @@ fn is_news(heard: Version, version: Version) -> bool {
 
 /// What a feed has heard: the latest version, and how often it may have missed one.
 #[derive(Default, Debug)]
-pub struct Heard(watch::Sender<Hint>);
+pub(crate) struct Heard(watch::Sender<Hint>);
 
 impl Heard {
     /// Takes a payload from the channel. One that is no announcement is another program's, or a newer one's.
-    pub fn hear(&self, payload: &str) {
+    pub(crate) fn hear(&self, payload: &str) {
         match read(payload) {
             Some(version) => {
                 self.0.send_if_modified(|hint| {
@@ -52,13 +52,12 @@ impl Heard {
     }
 
     /// Notes that the feed listens anew. It may have missed anything, also the first time: writers did not wait for it.
-    pub fn listen_anew(&self) {
+    pub(crate) fn listen_anew(&self) {
         self.0.send_modify(|hint| hint.interruptions += 1);
     }
 
     /// What is heard from now on.
-    #[must_use]
-    pub fn hints(&self) -> Hints {
+    pub(crate) fn hints(&self) -> Hints {
         self.0.subscribe()
     }
 }
@@ -69,7 +68,7 @@ pub struct Outbox(watch::Sender<BTreeMap<String, Version>>);
 
 impl Outbox {
     /// Adds a version, in place of an older one of the same environment.
-    pub fn put(&self, environment: &EnvironmentName, version: Version) {
+    pub(crate) fn put(&self, environment: &EnvironmentName, version: Version) {
         self.0.send_modify(|waiting| {
             let latest = waiting.entry(environment.as_str().to_owned()).or_insert(version);
             if is_news(*latest, version) {

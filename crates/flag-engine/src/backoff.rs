@@ -8,18 +8,18 @@ const LONGEST: Duration = Duration::from_secs(2);
 
 /// Waits that double up to two seconds, each [`jittered`].
 #[derive(Default, Debug)]
-pub struct Backoff {
+pub(crate) struct Backoff {
     failures: u32,
 }
 
 impl Backoff {
     /// Begins anew: an attempt succeeded.
-    pub fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.failures = 0;
     }
 
     /// The wait after one more failure.
-    pub fn after_failure(&mut self) -> Duration {
+    pub(crate) fn after_failure(&mut self) -> Duration {
         let full = FIRST.saturating_mul(1 << self.failures.min(8)).min(LONGEST);
         self.failures = self.failures.saturating_add(1);
         jittered(full)

@@ -7,6 +7,7 @@
 pub mod announcement;
 mod backoff;
 mod cell;
+mod channel_feed;
 mod commit;
 pub mod document;
 mod engine;
@@ -17,7 +18,8 @@ mod process_feed;
 mod rows;
 mod status;
 
-pub use backoff::{Backoff, jittered};
+pub use backoff::jittered;
+pub use channel_feed::{Channel, ChannelFeed, Session};
 pub use commit::{ApplyError, Committed, Precondition, Request};
 pub use engine::{Engine, Parts};
 pub use environment::EnvironmentName;

@@ -1,17 +1,12 @@
-//! The feed: hints by `LISTEN` and `NOTIFY`, on one connection of its own that is kept up by one task.
+//! The feed: hints by `LISTEN` and `NOTIFY`, on one connection of its own.
 
 use std::convert::Infallible;
-use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::error::Error;
 use std::time::Duration;
 
-use flag_core::Version;
-use flag_engine::announcement::{self, Heard, Outbox};
-use flag_engine::{Backoff, ChangeFeed, EnvironmentName, Hints, with_causes};
+use flag_engine::{BoxFuture, Channel, ChannelFeed, Session, announcement, with_causes};
 use tokio::sync::Notify;
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{AsyncMessage, Client, Config, Connection, Socket, tls::NoTlsStream};
 
@@ -25,103 +20,51 @@ const HEARTBEAT: Duration = Duration::from_secs(3);
 /// How long the server may take to answer.
 const ANSWER: Duration = Duration::from_secs(2);
 
-/// Hints through PostgreSQL. Needs sessions: behind a pooler that hands out connections per transaction it stays
-/// [down](ChangeFeed::is_up), and nodes ask every second instead. Dropping it ends its task.
-pub struct PgFeed {
-    shared: Arc<Shared>,
-    task: JoinHandle<()>,
+/// Starts a feed of hints through PostgreSQL, on the current tokio runtime; the server need not be there yet.
+///
+/// It needs sessions: behind a pooler that hands out connections per transaction it stays
+/// [down](flag_engine::ChangeFeed::is_up), and nodes ask every second instead.
+///
+/// # Errors
+/// As [`PgStore::new`](crate::PgStore::new).
+pub fn start_feed(url: &str) -> Result<ChannelFeed, ConfigError> {
+    Ok(ChannelFeed::start(PgChannel(settings::read(url)?)))
 }
 
-#[derive(Default)]
-struct Shared {
-    heard: Heard,
-    outbox: Outbox,
-    is_up: AtomicBool,
-}
+struct PgChannel(Config);
 
-impl PgFeed {
-    /// Starts to listen, on the current tokio runtime; the server need not be there yet.
-    ///
-    /// # Errors
-    /// As [`PgStore::new`](crate::PgStore::new).
-    pub fn start(url: &str) -> Result<Self, ConfigError> {
-        let config = settings::read(url)?;
-        let shared = Arc::new(Shared::default());
-        let task = tokio::spawn(keep_up(config, Arc::clone(&shared)));
-        Ok(Self { shared, task })
-    }
-}
+impl Channel for PgChannel {
+    const NAME: &'static str = "postgres";
 
-impl ChangeFeed for PgFeed {
-    fn announce(&self, environment: &EnvironmentName, version: Version) {
-        self.shared.outbox.put(environment, version);
-    }
-
-    fn hints(&self) -> Hints {
-        self.shared.heard.hints()
-    }
-
-    fn name(&self) -> &'static str {
-        "postgres"
-    }
-
-    fn is_up(&self) -> bool {
-        self.shared.is_up.load(Ordering::Relaxed)
-    }
-}
-
-impl Drop for PgFeed {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-impl fmt::Debug for PgFeed {
-    /// Nothing of where it connects: that comes with a password.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PgFeed").field("is_up", &self.is_up()).finish_non_exhaustive()
-    }
-}
-
-/// Connects again and again. Of failures in a row only the first is told aloud.
-async fn keep_up(config: Config, shared: Arc<Shared>) {
-    let mut backoff = Backoff::default();
-    let mut was_told = false;
-    loop {
-        let ended = match settings::connect(&config).await {
-            Ok((client, connection)) => attend(&shared, &client, connection, &mut backoff).await,
-            Err(error) => error,
-        };
-        was_told &= !shared.is_up.swap(false, Ordering::Relaxed);
-        if was_told {
-            tracing::debug!(error = with_causes(&ended), "no feed of changes yet");
-        } else {
-            tracing::warn!(error = with_causes(&ended), "no feed of changes; asking every second instead");
-        }
-        was_told = true;
-        sleep(backoff.after_failure()).await;
+    fn attend<'a>(&'a self, session: &'a Session) -> BoxFuture<'a, Box<dyn Error + Send + Sync>> {
+        Box::pin(async move {
+            let ended = match settings::connect(&self.0).await {
+                Ok((client, connection)) => attend(session, &client, connection).await,
+                Err(error) => error,
+            };
+            ended.into()
+        })
     }
 }
 
 /// Uses one connection until it fails; says why it did.
 async fn attend(
-    shared: &Shared,
+    session: &Session,
     client: &Client,
     connection: Connection<Socket, NoTlsStream>,
-    backoff: &mut Backoff,
 ) -> LinkError {
     let probe = format!("probe {}", uuid::Uuid::new_v4());
     // Of this connection alone: what another one echoed proves nothing here.
     let echo = Notify::new();
     // Polled together, because the first one drives the connection that the second one uses.
     tokio::select! {
-        ended = hear(shared, connection, &probe, &echo) => ended,
-        Err(ended) = speak(shared, client, &probe, &echo, backoff) => ended,
+        ended = hear(session, connection, &probe, &echo) => ended,
+        Err(ended) = speak(session, client, &probe, &echo) => ended,
     }
 }
 
 async fn hear(
-    shared: &Shared,
+    session: &Session,
     mut connection: Connection<Socket, NoTlsStream>,
     probe: &str,
     echo: &Notify,
@@ -130,12 +73,10 @@ async fn hear(
         match std::future::poll_fn(|cx| connection.poll_message(cx)).await {
             Some(Ok(AsyncMessage::Notification(word))) if word.payload() == probe => {
                 // However late it comes, words arrive.
-                if !shared.is_up.swap(true, Ordering::Relaxed) {
-                    tracing::info!("the feed of changes is up");
-                }
+                session.is_heard();
                 echo.notify_one();
             }
-            Some(Ok(AsyncMessage::Notification(word))) => shared.heard.hear(word.payload()),
+            Some(Ok(AsyncMessage::Notification(word))) => session.hear(word.payload()),
             Some(Ok(_)) => {}
             Some(Err(error)) => return error.into(),
             None => return LinkError::Closed,
@@ -144,14 +85,13 @@ async fn hear(
 }
 
 async fn speak(
-    shared: &Shared,
+    session: &Session,
     client: &Client,
     probe: &str,
     echo: &Notify,
-    backoff: &mut Backoff,
 ) -> Result<Infallible, LinkError> {
     answer(client.batch_execute("LISTEN flag_changes")).await?;
-    shared.heard.listen_anew();
+    session.listens();
     // A pooler takes LISTEN and NOTIFY without a murmur, and delivers nothing: only an echo proves that words arrive.
     notify(client, probe).await?;
     if timeout(ANSWER, echo.notified()).await.is_err() {
@@ -159,13 +99,12 @@ async fn speak(
             "notifications do not arrive, perhaps because of a pooler; asking every second instead"
         );
     }
-    backoff.reset();
     let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
     heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             _ = heartbeat.tick() => answer(client.batch_execute("SELECT 1")).await?,
-            words = shared.outbox.take() => {
+            words = session.outbox().take() => {
                 for (environment, version) in words {
                     notify(client, &announcement::write(&environment, version)).await?;
                 }

@@ -1,4 +1,4 @@
-//! The feature flag engine on PostgreSQL: [`PgStore`] keeps flags and their log, [`PgFeed`] tells nodes of changes.
+//! The feature flag engine on PostgreSQL: [`PgStore`] keeps flags and their log, [`start_feed`] tells nodes of changes.
 //!
 //! Nothing here decides what a change means. The store writes the rows that it is given, in one transaction, under a
 //! compare-and-set on the row of the environment; the feed carries hints by `LISTEN` and `NOTIFY`.
@@ -18,6 +18,6 @@ mod settings;
 mod store;
 
 pub use error::{ConfigError, PrepareError};
-pub use feed::PgFeed;
+pub use feed::start_feed;
 pub use migration::Prepared;
 pub use store::PgStore;

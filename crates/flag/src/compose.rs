@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use flag_cache_redis::{RedisFeed, RedisSource};
+use flag_cache_redis::RedisSource;
 use flag_engine::{ChangeFeed, EnvironmentName, FlagSource, FlagStore, Parts, ProcessFeed};
-use flag_store_pg::{PgFeed, PgStore, PrepareError};
+use flag_store_pg::{PgStore, PrepareError};
 use flag_store_sqlite::SqliteStore;
 use tokio::time::timeout;
 
@@ -74,9 +74,9 @@ fn neighbours(
     store: Arc<dyn FlagStore>,
 ) -> anyhow::Result<(Arc<dyn FlagSource>, Arc<dyn ChangeFeed>)> {
     let Some(redis) = settings.redis_url() else {
-        return Ok((store, Arc::new(PgFeed::start(postgres).context("DATABASE_URL")?)));
+        return Ok((store, Arc::new(flag_store_pg::start_feed(postgres).context("DATABASE_URL")?)));
     };
-    let feed = RedisFeed::start(redis, &settings.redis_prefix).context("REDIS_URL")?;
+    let feed = flag_cache_redis::start_feed(redis, &settings.redis_prefix).context("REDIS_URL")?;
     let source = RedisSource::start(redis, settings.redis_prefix.clone(), store).context("REDIS_URL")?;
     Ok((Arc::new(source), Arc::new(feed)))
 }

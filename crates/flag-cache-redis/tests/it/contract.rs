@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use flag_cache_redis::{RedisFeed, RedisSource};
+use flag_cache_redis::{RedisSource, start_feed};
 use flag_core::{Entry, Version};
 use flag_engine::{
     Appended, Batch, BoxFuture, ChangeFeed, EnvironmentName, Fetched, FlagSource, FlagStore, HistoryPage,
@@ -18,7 +18,7 @@ use crate::steps::{environment, everything, fresh_prefix};
 async fn feeds_through_redis_keep_the_promises_of_feeds() {
     contract::change_feed(|| async {
         let (url, prefix) = (Redis::shared(), fresh_prefix());
-        let feed = || Arc::new(RedisFeed::start(&url, &prefix).unwrap()) as Arc<dyn ChangeFeed>;
+        let feed = || Arc::new(start_feed(&url, &prefix).unwrap()) as Arc<dyn ChangeFeed>;
         (feed(), feed())
     })
     .await;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use flag_cache_redis::{ConfigError, RedisFeed, RedisSource};
+use flag_cache_redis::{ConfigError, RedisSource, start_feed};
 use flag_core::{Epoch, Version};
 use flag_engine::{ChangeFeed, FlagSource};
 use flag_testkit::services::{Redis, private_missing};
@@ -66,7 +66,7 @@ async fn a_feed_tells_that_it_was_interrupted_and_hears_again() {
     }
     let mut server = Redis::start().unwrap();
     let prefix = fresh_prefix();
-    let feed = || RedisFeed::start(&server.url(), &prefix).unwrap();
+    let feed = || start_feed(&server.url(), &prefix).unwrap();
     let (listener, speaker) = (feed(), feed());
     let mut hints = listener.hints();
     until(|| listener.is_up() && speaker.is_up()).await;
@@ -90,7 +90,7 @@ async fn a_feed_tells_that_it_was_interrupted_and_hears_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_feed_that_nothing_disturbs_is_not_interrupted() {
-    let feed = RedisFeed::start(&Redis::shared(), &fresh_prefix()).unwrap();
+    let feed = start_feed(&Redis::shared(), &fresh_prefix()).unwrap();
     until(|| feed.is_up()).await;
     // Longer than several heartbeats take.
     sleep(Duration::from_secs(8)).await;
@@ -104,7 +104,7 @@ async fn a_feed_whose_subscription_is_cut_hears_again() {
     }
     let server = Redis::start().unwrap();
     let prefix = fresh_prefix();
-    let feed = RedisFeed::start(&server.url(), &prefix).unwrap();
+    let feed = start_feed(&server.url(), &prefix).unwrap();
     until(|| feed.is_up()).await;
     let mut hints = feed.hints();
     let before = hints.borrow().interruptions;
@@ -122,7 +122,7 @@ async fn a_feed_whose_subscription_is_cut_hears_again() {
 #[tokio::test]
 async fn a_url_that_cannot_be_used_is_refused_without_showing_its_password() {
     for url in ["", "hush", "http://:hush@host", "redis://:hush@host:port", "rediss://:hush@host"] {
-        let error = RedisFeed::start(url, &fresh_prefix()).unwrap_err();
+        let error = start_feed(url, &fresh_prefix()).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("hush"), "{error}");
         assert_eq!(matches!(error, ConfigError::Tls), url.starts_with("rediss"));
         let nodes = Listening::new();

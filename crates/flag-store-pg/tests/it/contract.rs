@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use flag_engine::{ChangeFeed, FlagStore};
-use flag_store_pg::{PgFeed, PgStore};
+use flag_store_pg::{PgStore, start_feed};
 use flag_testkit::contract;
 use flag_testkit::services::Postgres;
 
@@ -20,7 +20,7 @@ async fn the_store_keeps_every_promise_of_its_port() {
 async fn the_feed_keeps_every_promise_of_its_port() {
     contract::change_feed(|| async {
         let url = Postgres::shared().fresh_database();
-        let feed = || Arc::new(PgFeed::start(&url).unwrap()) as Arc<dyn ChangeFeed>;
+        let feed = || Arc::new(start_feed(&url).unwrap()) as Arc<dyn ChangeFeed>;
         (feed(), feed())
     })
     .await;

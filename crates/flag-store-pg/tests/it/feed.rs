@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use flag_core::{Epoch, Version};
 use flag_engine::{ChangeFeed, Hint, Hints};
-use flag_store_pg::PgFeed;
+use flag_store_pg::start_feed;
 use flag_testkit::services::{Postgres, private_missing};
 use tokio::time::{sleep, timeout};
 
@@ -33,7 +33,7 @@ async fn until(mut holds: impl FnMut() -> bool) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_word_of_any_other_connection_is_heard_and_nonsense_is_not() {
     let url = Postgres::shared().fresh_database();
-    let feed = PgFeed::start(&url).unwrap();
+    let feed = start_feed(&url).unwrap();
     let mut hints = feed.hints();
     until(|| feed.is_up()).await;
     let client = connect(&url).await;
@@ -56,7 +56,7 @@ async fn a_feed_tells_that_it_was_interrupted_and_hears_again() {
         return;
     }
     let mut server = Postgres::start().unwrap();
-    let (listener, speaker) = (PgFeed::start(&server.url()).unwrap(), PgFeed::start(&server.url()).unwrap());
+    let (listener, speaker) = (start_feed(&server.url()).unwrap(), start_feed(&server.url()).unwrap());
     let mut hints = listener.hints();
     let first = heard(&mut hints, |hint| hint.interruptions > 0).await.interruptions;
     until(|| listener.is_up() && speaker.is_up()).await;
@@ -75,7 +75,7 @@ async fn a_server_that_falls_silent_is_noticed_by_its_silence() {
         return;
     }
     let server = Postgres::start().unwrap();
-    let feed = PgFeed::start(&server.url()).unwrap();
+    let feed = start_feed(&server.url()).unwrap();
     until(|| feed.is_up()).await;
     let before = feed.hints().borrow().interruptions;
     server.freeze().unwrap();
@@ -87,7 +87,7 @@ async fn a_server_that_falls_silent_is_noticed_by_its_silence() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_feed_that_nothing_disturbs_is_not_interrupted() {
-    let feed = PgFeed::start(&Postgres::shared().fresh_database()).unwrap();
+    let feed = start_feed(&Postgres::shared().fresh_database()).unwrap();
     until(|| feed.is_up()).await;
     // Longer than several heartbeats take.
     sleep(Duration::from_secs(8)).await;
@@ -97,7 +97,7 @@ async fn a_feed_that_nothing_disturbs_is_not_interrupted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_feed_that_is_dropped_leaves_no_connection() {
     let url = Postgres::shared().fresh_database();
-    let feed = PgFeed::start(&url).unwrap();
+    let feed = start_feed(&url).unwrap();
     until(|| feed.is_up()).await;
     drop(feed);
     let client = connect(&url).await;
