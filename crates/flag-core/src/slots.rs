@@ -215,11 +215,11 @@ mod tests {
 
     #[test]
     fn the_same_entries_lie_in_the_same_order_however_they_came_in() {
-        let numbers: Vec<u64> = (0..300).filter(|number| number % 5 == 0 || number % 5 == 4).collect();
+        let numbers: Vec<u32> = (0..300).filter(|number| number % 5 == 0 || number % 5 == 4).collect();
         let (mut forwards, mut backwards) = (Slots::default(), Slots::default());
         for (one, other) in numbers.iter().zip(numbers.iter().rev()) {
-            forwards.insert(hash(*one), *one as u32);
-            backwards.insert(hash(*other), *other as u32);
+            forwards.insert(hash((*one).into()), *one);
+            backwards.insert(hash((*other).into()), *other);
         }
         let hashes = |slots: &Slots<u32>| listed(slots).into_iter().map(|(hash, _)| hash).collect::<Vec<_>>();
         assert_eq!(hashes(&forwards), hashes(&backwards));
