@@ -54,6 +54,8 @@ mod pins;
 mod slots;
 mod snapshot;
 mod table_hash;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod trie;
 mod variant;
 
@@ -70,3 +72,8 @@ pub use overrides::{Level, Override, Overrides};
 pub use percentage::Percentage;
 pub use snapshot::{Epoch, Revision, Snapshot, Version};
 pub use variant::Variant;
+
+/// Runs the code in the readme.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

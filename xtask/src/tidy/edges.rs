@@ -39,8 +39,11 @@ const TECHNOLOGIES: [(&str, &[&str]); 9] = [
     ("anyhow", &["flag", "xtask"]),
 ];
 
-/// The one crate whose table of dependencies stays empty.
+/// The one crate that depends on nothing, unless it is asked for its strategies.
 const WITHOUT_DEPENDENCIES: &str = "flag-core";
+
+/// What it may bring in for those who ask for this feature, and for nobody else.
+const FOR_THOSE_WHO_ASK: (&str, &str) = ("testing", "proptest");
 
 pub(super) fn check(tree: &Tree) -> Vec<Violation> {
     let manifests = manifests(tree);
@@ -68,8 +71,19 @@ fn check_crate(manifest: &Manifest<'_>, ours: &[&str]) -> Vec<Violation> {
 fn fault(name: &str, allowed: &[&str], dependency: &Dependency, ours: &[&str]) -> Option<String> {
     let package = dependency.package.as_str();
     let for_tests = dependency.kind == Kind::Development;
+    let (feature, asked_for) = FOR_THOSE_WHO_ASK;
     if name == WITHOUT_DEPENDENCIES && !for_tests {
-        return Some(format!("{name} must not depend on anything, and depends on {package}"));
+        let behind = &dependency.behind;
+        let fine = package == asked_for && behind.len() == 1 && behind.contains(feature);
+        return (!fine).then(|| format!("{name} must not depend on anything, and depends on {package}"));
+    }
+    let asks = package == WITHOUT_DEPENDENCIES && dependency.features.iter().any(|asked| asked == feature);
+    if asks && !for_tests && name != FOR_TESTS {
+        return Some(format!("{name} must not ask {package} for `{feature}`, which is for tests"));
+    }
+    if package == name {
+        // Its own tests ask it for a feature.
+        return None;
     }
     if ours.contains(&package) {
         let fine = allowed.contains(&package) || (for_tests && package == FOR_TESTS);
@@ -122,6 +136,34 @@ mod tests {
             "flag-core must not depend on anything, and depends on cc",
         );
         allowed("flag-core", "[dev-dependencies]\nproptest = \"1\"\nflag-testkit.workspace = true\n");
+    }
+
+    #[test]
+    fn the_core_offers_strategies_to_those_who_ask_and_to_nobody_else() {
+        let optional = |package: &str, features: &str| {
+            format!(
+                "[dependencies]\n{package} = {{ version = \"1\", optional = true }}\n[features]\n{features}"
+            )
+        };
+        let (asked, message) =
+            ("testing = [\"dep:proptest\"]\n", "flag-core must not depend on anything, and depends on");
+        allowed("flag-core", &optional("proptest", asked));
+        for features in [
+            "",
+            "other = [\"dep:proptest\"]\n",
+            &format!("{asked}default = [\"testing\"]\n"),
+            &format!("{asked}other = [\"proptest/std\"]\n"),
+        ] {
+            refused("flag-core", &optional("proptest", features), &format!("{message} proptest"));
+        }
+        refused("flag-core", &optional("serde", "testing = [\"dep:serde\"]\n"), &format!("{message} serde"));
+
+        let asks = "flag-core = { path = \"b\", features = [\"testing\"] }\n";
+        let refusal = "must not ask flag-core for `testing`, which is for tests";
+        refused("flag-engine", &format!("[dependencies]\n{asks}"), &format!("flag-engine {refusal}"));
+        allowed("flag-testkit", &format!("[dependencies]\n{asks}"));
+        allowed("flag-engine", &format!("[dev-dependencies]\n{asks}"));
+        allowed("flag-core", &format!("[dev-dependencies]\n{asks}"));
     }
 
     #[test]

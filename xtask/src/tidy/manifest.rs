@@ -1,7 +1,7 @@
 //! Manifests of crates as the rules see them, and the rule that every crate takes the lints of the workspace, or forbids
 //! `unsafe` itself where it is a workspace of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use toml::{Spanned, Table, Value};
@@ -9,6 +9,8 @@ use toml::{Spanned, Table, Value};
 use super::{Tree, Violation, tree::File};
 
 type Entries = BTreeMap<Spanned<String>, Value>;
+/// Features, each with what it switches on.
+type Features = BTreeMap<String, Vec<String>>;
 
 /// The manifest of one crate.
 pub(super) struct Manifest<'a> {
@@ -33,6 +35,10 @@ pub(super) struct Dependency {
     pub(super) package: String,
     pub(super) line: usize,
     pub(super) kind: Kind,
+    /// The features of this package without which it is not there; none if it always is.
+    pub(super) behind: BTreeSet<String>,
+    /// The features of the dependency that are asked for here.
+    pub(super) features: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -50,6 +56,8 @@ struct Raw {
     workspace: Option<Table>,
     #[serde(default)]
     lints: Table,
+    #[serde(default)]
+    features: Features,
     // Not flattened: that would lose the places of the keys.
     #[serde(default)]
     dependencies: Entries,
@@ -106,8 +114,9 @@ fn parse<'a>(file: &'a File, renamed: &BTreeMap<String, String>) -> Result<Manif
             dependencies.extend(entries.into_iter().map(|(name, value)| {
                 let line = file.text.get(..name.span().start).map_or(1, |before| before.lines().count() + 1);
                 let name = name.into_inner();
+                let (behind, features) = (behind(&name, &value, &raw.features), features_of(&value));
                 let package = package_of(&value).or_else(|| renamed.get(&name).cloned()).unwrap_or(name);
-                Dependency { package, line, kind }
+                Dependency { package, line, kind, behind, features }
             }));
         }
     }
@@ -130,6 +139,35 @@ impl Manifest<'_> {
         };
         missing.then_some(message)
     }
+}
+
+/// Every feature that brings in the dependency `name`, itself or through another feature.
+fn behind(name: &str, dependency: &Value, features: &Features) -> BTreeSet<String> {
+    if dependency.get("optional").and_then(Value::as_bool) != Some(true) {
+        return BTreeSet::new();
+    }
+    let by_name = format!("dep:{name}");
+    let mut behind = BTreeSet::new();
+    // A feature of the dependency's own name is there unless some other one names the dependency.
+    if !features.values().flatten().any(|switched| *switched == by_name) {
+        behind.insert(name.to_owned());
+    }
+    let brings_in = |switched: &String, behind: &BTreeSet<String>| {
+        let before_slash = switched.split_once('/').map(|(dependency, _)| dependency);
+        *switched == by_name || before_slash == Some(name) || behind.contains(switched)
+    };
+    // Each round finds the features that are one step further away.
+    for _ in 0..=features.len() {
+        let more = features.iter().filter(|(_, list)| list.iter().any(|item| brings_in(item, &behind)));
+        let more: Vec<String> = more.map(|(feature, _)| feature.clone()).collect();
+        behind.extend(more);
+    }
+    behind
+}
+
+fn features_of(dependency: &Value) -> Vec<String> {
+    let listed = dependency.get("features").and_then(Value::as_array).into_iter().flatten();
+    listed.filter_map(|feature| feature.as_str().map(str::to_owned)).collect()
 }
 
 /// Dependencies that the manifest of the workspace lists under another name than their own.
@@ -196,5 +234,25 @@ mod tests {
             .map(|entry| (entry.package.as_str(), entry.line, entry.kind == Kind::Development))
             .collect();
         assert_eq!(found, [("rusqlite", 5, false), ("serde", 4, false), ("actix-web", 7, true)]);
+    }
+
+    #[test]
+    fn an_optional_dependency_is_known_by_every_feature_that_brings_it_in() {
+        let behind = |optional: &str, features: &str| {
+            let text = format!(
+                "[package]\nname = \"a\"\n[dependencies]\nb = {{ version = \"1\"{optional} }}\n[features]\n{features}"
+            );
+            let tree = Tree::sample(&[("crates/a/Cargo.toml", &text)]);
+            let manifests = manifests(&tree);
+            manifests[0].dependencies[0].behind.iter().cloned().collect::<Vec<_>>().join(" ")
+        };
+        let optional = ", optional = true";
+        assert_eq!(behind("", "x = [\"b/y\"]"), "");
+        assert_eq!(behind(", optional = false", ""), "");
+        assert_eq!(behind(optional, ""), "b");
+        assert_eq!(behind(optional, "x = [\"dep:b\"]"), "x");
+        assert_eq!(behind(optional, "default = [\"z\"]\nx = [\"dep:b\"]\nz = [\"x\"]"), "default x z");
+        assert_eq!(behind(optional, "default = [\"b\"]\ny = []"), "b default");
+        assert_eq!(behind(optional, "x = [\"dep:b\"]\ny = [\"b/y\"]\nw = [\"b?/y\"]"), "x y");
     }
 }
