@@ -31,6 +31,22 @@ proptest! {
 }
 
 #[test]
+fn our_hash_is_the_reference_hash_at_every_length_and_alignment() {
+    // Bytes that differ from place to place and fill all their bits.
+    let bytes: Vec<u8> = (0..400_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let seeds = [0, 1, u64::from(u32::MAX), 1 << 63, 0x9E37_79B1_85EB_CA87, u64::MAX];
+    for length in 0..=300 {
+        for start in 0..64 {
+            let input = &bytes[start..start + length];
+            for seed in seeds {
+                let expected = xxhash_rust::xxh64::xxh64(input, seed);
+                assert_eq!(xxh64(input, seed), expected, "{length} bytes from {start}, seed {seed:#x}");
+            }
+        }
+    }
+}
+
+#[test]
 fn the_hash_is_that_of_the_specification() {
     let rows: [(&[u8], u64, u64); 3] = [
         (b"", 0, 0xEF46_DB37_51D8_E999),

@@ -9,5 +9,7 @@
 mod change;
 mod hash;
 mod ladder;
+mod laws;
 mod overrides;
+mod statistics;
 mod vectors;

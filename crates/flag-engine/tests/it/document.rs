@@ -29,6 +29,26 @@ proptest! {
         let text = serde_json::to_string(&SnapshotDocument(&snapshot)).unwrap();
         prop_assert_eq!(read_snapshot(text.as_bytes()).unwrap(), snapshot);
     }
+
+    #[test]
+    fn a_snapshot_answers_the_same_after_any_round_trip(
+        snapshot in generate::snapshots(),
+        askers in prop::collection::vec(generate::contexts(), 1..20),
+        trips in 1..4_usize,
+    ) {
+        let mut travelled = snapshot.clone();
+        for _ in 0..trips {
+            let text = serde_json::to_string(&SnapshotDocument(&travelled)).unwrap();
+            travelled = read_snapshot(text.as_bytes()).unwrap();
+        }
+        prop_assert_eq!(&travelled, &snapshot);
+        for asker in &askers {
+            for flag in snapshot.flags() {
+                let key = flag.key.as_str();
+                prop_assert_eq!(travelled.evaluate(key, &asker.context()), Some(flag.evaluate(&asker.context())));
+            }
+        }
+    }
 }
 
 #[test]
