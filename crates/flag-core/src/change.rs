@@ -26,7 +26,7 @@ pub enum Change {
         description: Option<Description>,
         /// Its global state.
         global: Variant,
-        /// Its rollout.
+        /// Its rollout, 0 to 100 per cent of the users; absent, the global state decides for them.
         rollout: Option<Percentage>,
     },
     /// A flag went, with everything that hung on it.
@@ -45,7 +45,7 @@ pub enum Change {
     RolloutSet {
         /// The flag.
         key: FlagKey,
-        /// The new share.
+        /// The new share, 0 to 100 per cent of the users; absent, there is no rollout, which is not the same as 0 per cent.
         rollout: Option<Percentage>,
     },
     /// A subject was pinned.
@@ -94,9 +94,9 @@ impl Change {
 /// A line of the log: a change, its place in the order of commits, and who made it when.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Entry {
-    /// The revision that the change brought about.
+    /// The revision that the change brought about: 1 or more, and one above that of the snapshot that it is applied to.
     pub revision: Revision,
-    /// When it was made.
+    /// When it was made. Decides nothing.
     pub at: Timestamp,
     /// By whom.
     pub author: Author,

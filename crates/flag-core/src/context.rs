@@ -7,7 +7,8 @@ use crate::table_hash::table_hash;
 
 /// Who asks. Each member may be absent, and an empty text is absent.
 ///
-/// A context borrows its texts and is cheap to build for one question. Asked many questions, it hashes the user once.
+/// A context borrows its texts and is cheap to build for one question. Asked many questions, it hashes the user once. Texts
+/// may have any length; one that no override can have, because it is longer than 512 bytes, is pinned nowhere.
 #[derive(Clone, Default, Debug)]
 pub struct Context<'a> {
     // A cache line in all: a service may hold many contexts.

@@ -9,7 +9,7 @@ const PRIME_3: u64 = 0x1656_67B1_9E37_79F9;
 const PRIME_4: u64 = 0x85EB_CA77_C2B2_AE63;
 const PRIME_5: u64 = 0x27D4_EB2F_1656_67C5;
 
-/// The 64-bit xxHash of `input` under `seed`.
+/// The 64-bit xxHash of `input`, which may have any length, under any `seed`.
 #[must_use]
 #[inline]
 pub fn xxh64(input: &[u8], seed: u64) -> u64 {

@@ -1,7 +1,8 @@
 //! Laws of rollouts: who is in, and that only those move whom a change of the percentage must move.
 
-use flag_core::testing::{contexts, flags, keys, percentages, salts};
+use flag_core::testing::{Asker, contexts, flags, keys, percentages, salts};
 use flag_core::{BUCKETS, Bucket, Flag, Percentage, Salt, Source, Unit};
+use proptest::option;
 use proptest::prelude::*;
 
 use super::answer;
@@ -35,6 +36,18 @@ proptest! {
     }
 
     #[test]
+    fn a_rollout_holds_a_user_from_one_thousandth_above_the_users_bucket(flag in flags(), asker in contexts()) {
+        let bucket = Bucket::of(Unit::of(&asker.user.clone().unwrap_or_default()), &flag.salt).number();
+        let share = |thousandths| Percentage::from_thousandths(thousandths).unwrap();
+        let (below, above) = (answer(&rolled(&flag, share(bucket)), &asker), answer(&rolled(&flag, share(bucket + 1)), &asker));
+        if below.source == Source::PercentageRollout {
+            prop_assert_eq!((below.enabled(), above.enabled()), (false, true));
+        } else {
+            prop_assert_eq!(below, above);
+        }
+    }
+
+    #[test]
     fn nobody_is_in_a_rollout_of_0_and_everybody_in_one_of_100(flag in flags(), asker in contexts()) {
         for (share, enabled) in [(Percentage::NONE, false), (Percentage::ALL, true)] {
             let found = answer(&rolled(&flag, share), &asker);
@@ -42,6 +55,15 @@ proptest! {
             // Who has no user is asked for the global state.
             prop_assert!(found.source != Source::GlobalDefault || found.variant == flag.global);
         }
+    }
+
+    #[test]
+    fn who_has_no_user_is_answered_as_if_there_were_no_rollout(
+        flag in flags(), share in percentages(), asker in contexts(), user in option::of(Just(String::new())),
+    ) {
+        let asker = Asker { user, ..asker };
+        let without = Flag { rollout: None, ..flag.clone() };
+        prop_assert_eq!(answer(&rolled(&flag, share), &asker), answer(&without, &asker));
     }
 
     #[test]
@@ -59,8 +81,8 @@ proptest! {
     }
 }
 
-/// How many users the next two laws look at. They are always the same, so that a law which holds once holds always; were they
-/// drawn anew, one of the 124 comparisons would be more than five deviations off in one run of 14,000.
+/// How many users the laws below look at. They are always the same, so that a law which holds once holds always; were they
+/// drawn anew, one of the 124 shares would be more than five deviations off in one run of 14,000.
 const POPULATION: u32 = 100_000;
 
 /// Salts as people have them, some nearly alike.
@@ -86,6 +108,20 @@ fn assert_share(count: usize, thousandths: f64, what: &str) {
     let deviation = (population * chance * (1.0 - chance)).sqrt();
     let off = (count as f64 - population * chance) / deviation;
     assert!(off.abs() <= 5.0, "{what}: {count} of {POPULATION} is {off:.1} deviations off");
+}
+
+#[test]
+fn of_a_large_population_nobody_is_in_0_and_everybody_in_100() {
+    let units = units();
+    let mut ends = [0, 0];
+    for salt in SALTS.map(|salt| Salt::parse(salt).unwrap()) {
+        for bucket in units.iter().map(|unit| Bucket::of(*unit, &salt)) {
+            assert!(!Percentage::NONE.holds(bucket) && Percentage::ALL.holds(bucket), "{bucket:?}");
+            ends[0] += u32::from(bucket.number() == 0);
+            ends[1] += u32::from(bucket.number() == BUCKETS - 1);
+        }
+    }
+    assert!(ends[0] > 0 && ends[1] > 0, "nobody was near an end, where it could have gone wrong: {ends:?}");
 }
 
 #[test]
