@@ -158,7 +158,6 @@ fn home(hash: u64, places: usize) -> usize {
 }
 
 #[cfg(test)]
-#[expect(clippy::cast_possible_truncation, reason = "the numbers of these tests are small")]
 mod tests {
     use alloc::collections::BTreeMap;
 
