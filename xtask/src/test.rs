@@ -22,7 +22,7 @@ pub(crate) enum Extent {
 }
 
 pub(crate) fn run(repository: &Repository, extent: Extent) -> Result<ExitCode> {
-    let mut steps = Steps::new(6);
+    let mut steps = Steps::new(7);
     steps.step("formatting", || {
         run_program(&mut repository.cargo(&["fmt", "--all", "--check"]))?;
         run_program(&mut repository.cargo(&["fmt", "--check", "--manifest-path", bench::CORE]))
@@ -30,6 +30,7 @@ pub(crate) fn run(repository: &Repository, extent: Extent) -> Result<ExitCode> {
     steps.step("clippy", || run_program(&mut clippy(repository)))?;
     steps.step("tidy", || check_house_rules(repository))?;
     steps.step("documentation", || run_program(&mut documentation(repository)))?;
+    steps.step("examples in the documentation", || run_program(&mut examples(repository)))?;
     let stores = steps.step("PostgreSQL and Redis", || Stores::ready(repository))?;
     if stores.private_missing() {
         unrunnable::announce(repository, unrunnable::SERVERS)?;
@@ -54,6 +55,10 @@ fn documentation(repository: &Repository) -> Command {
     command
 }
 
+fn examples(repository: &Repository) -> Command {
+    repository.cargo(&["test", "--workspace", "--doc"])
+}
+
 fn check_house_rules(repository: &Repository) -> Result<()> {
     let report = tidy::check(repository)?;
     report.print();
@@ -64,7 +69,7 @@ fn check_house_rules(repository: &Repository) -> Result<()> {
 }
 
 fn tests(repository: &Repository, extent: Extent, stores: &Stores) -> Command {
-    let mut command = repository.cargo(&["test", "--workspace"]);
+    let mut command = repository.cargo(&["test", "--workspace", "--all-targets", "--no-fail-fast"]);
     command.env("DATABASE_URL", stores.database_url()).env("REDIS_URL", stores.redis_url());
     if stores.private_missing() {
         command.env("FLAG_PRIVATE_SERVICES", "missing");

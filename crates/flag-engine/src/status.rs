@@ -85,8 +85,8 @@ impl Vitals {
         let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
         let newest = store.1.map_or(asked, |before| before.max(asked));
         let before = std::mem::replace(&mut *store, (StoreStatus::Up, Some(newest))).0;
-        if before != StoreStatus::Up {
-            tracing::info!(before = before.name(), "the store answers");
+        if matches!(before, StoreStatus::Down | StoreStatus::Corrupt) {
+            tracing::info!(before = before.name(), "the store answers again");
         }
     }
 

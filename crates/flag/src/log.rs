@@ -6,8 +6,9 @@ use anyhow::Context;
 use tracing_subscriber::EnvFilter;
 
 /// What is not logged unless it is asked for by name: the pool warns of each connection that a store lost, where the engine
-/// tells once that the store is gone; and the parser of HTTP calls it an error when a client sends something that is no HTTP.
-const QUIET: &str = "deadpool.postgres=error,actix_http::h1=off";
+/// tells once that the store is gone; the parser of HTTP calls it an error when a client sends something that is no HTTP; and
+/// the threads of the server come and go aloud.
+const QUIET: &str = "deadpool.postgres=error,actix_http::h1=off,actix_server=warn";
 
 /// Begins to log what `filter` names, panics included.
 pub(crate) fn start(filter: &str) -> anyhow::Result<()> {
