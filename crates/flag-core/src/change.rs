@@ -108,7 +108,7 @@ impl Entry {
     /// The line that `change` would be after `snapshot`, by nobody at no time: for tests, and for engines without a log.
     #[must_use]
     pub fn next(snapshot: &Snapshot, change: Change) -> Self {
-        let revision = snapshot.version().revision + 1;
+        let revision = snapshot.version().revision.saturating_add(1);
         Self { revision, at: Timestamp::default(), author: Author::default(), change }
     }
 }
@@ -173,8 +173,10 @@ impl Snapshot {
     /// # Errors
     /// [`Rejection`] if the change does not hold here, or if another entry is due first.
     pub fn apply(&self, entry: &Entry) -> Result<Applied, Rejection> {
-        let expected = self.version().revision + 1;
-        if entry.revision != expected {
+        let now = self.version().revision;
+        let expected = now.saturating_add(1);
+        // Nothing follows the last revision there is, which a snapshot from outside may stand at.
+        if entry.revision != expected || entry.revision == now {
             return Err(Rejection::OutOfOrder { expected, found: entry.revision });
         }
         let key = entry.change.key();

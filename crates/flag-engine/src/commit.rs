@@ -210,7 +210,7 @@ impl Plan {
     fn take(&mut self, request: &Request) -> Result<Committed, ApplyError> {
         let Request { change, conditions, author, at } = request;
         let entry = Entry {
-            revision: self.after.version().revision + 1,
+            revision: self.after.version().revision.saturating_add(1),
             at: *at,
             author: author.clone(),
             change: change.clone(),

@@ -64,7 +64,7 @@ fn log(
     batch: &Batch,
 ) -> Result<(), StoreError> {
     let mut statement = writing.prepare_cached(LOG).map_err(store_error)?;
-    for (due, entry) in (expected.revision + 1..).zip(&batch.entries) {
+    for (due, entry) in (expected.revision.saturating_add(1)..).zip(&batch.entries) {
         let (found, key) = (entry.revision, entry.change.key());
         if found != due {
             return Err(StoreError::corrupt(format!("a batch with revision {found} where {due} is due")));
