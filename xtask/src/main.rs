@@ -2,6 +2,7 @@
 
 mod bench;
 mod compose;
+mod fuzz;
 mod generate;
 mod install;
 mod repository;
@@ -13,7 +14,7 @@ mod tidy;
 mod unrunnable;
 mod vectors;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
 
@@ -45,6 +46,14 @@ enum Command {
     Bench {
         #[command(subcommand)]
         subject: Subject,
+    },
+    /// Feed the readers of everything that comes from outside with inputs that nobody thought of.
+    Fuzz {
+        /// Only this target of fuzz/; absent, each in turn.
+        target: Option<String>,
+        /// How long for each target.
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
     },
     /// Write files that are derived from others.
     Gen {
@@ -94,6 +103,9 @@ fn main() -> ExitCode {
         Command::Tidy => tidy::run(&repository),
         Command::Services { action } => services::run(&repository, action),
         Command::Bench { subject } => subject.run(&repository),
+        Command::Fuzz { target, seconds } => {
+            fuzz::fuzz(&repository, target.as_deref(), Duration::from_secs(seconds))
+        }
         Command::Gen { target: Target::Migrations } => generate::migrations(&repository),
         Command::Gen { target: Target::Vectors } => vectors::generate(&repository),
     };

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use flag_testkit::python;
 
 use crate::{
-    bench,
+    bench, fuzz,
     repository::Repository,
     steps::{Steps, run as run_program},
     stores::Stores,
@@ -25,7 +25,10 @@ pub(crate) fn run(repository: &Repository, extent: Extent) -> Result<ExitCode> {
     let mut steps = Steps::new(7);
     steps.step("formatting", || {
         run_program(&mut repository.cargo(&["fmt", "--all", "--check"]))?;
-        run_program(&mut repository.cargo(&["fmt", "--check", "--manifest-path", bench::CORE]))
+        for outside in [bench::CORE, fuzz::MANIFEST] {
+            run_program(&mut repository.cargo(&["fmt", "--check", "--manifest-path", outside]))?;
+        }
+        Ok(())
     })?;
     steps.step("clippy", || run_program(&mut clippy(repository)))?;
     steps.step("tidy", || check_house_rules(repository))?;

@@ -133,3 +133,77 @@ impl Leaf for Pins {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+    use alloc::string::String;
+
+    use super::*;
+
+    fn of(ids: &[String]) -> Pins {
+        let mut pins = Pins::default();
+        for (hash, id) in (0..).zip(ids) {
+            assert_eq!(pins.set(hash << 32, id, Variant::ON), None);
+        }
+        pins
+    }
+
+    fn numbered(count: usize, length: usize) -> Vec<String> {
+        (0..count).map(|number| format!("{number:0>length$}")).collect()
+    }
+
+    #[test]
+    fn a_leaf_is_full_at_its_limits_and_not_before() {
+        let rows = [
+            (511, 8, false),
+            (512, 8, true),
+            // 16 KiB of ids, and a byte less.
+            (32, 512, true),
+            (31, 512, false),
+            // What a single id needs cannot be split.
+            (1, 20_000, false),
+            (2, 8_192, true),
+            (2, 8_191, false),
+        ];
+        for (count, length, expected) in rows {
+            assert_eq!(of(&numbered(count, length)).is_full(), expected, "{count} of {length}");
+        }
+    }
+
+    #[test]
+    fn what_is_let_go_takes_no_room() {
+        let ids = numbered(10, 20);
+        let mut pins = of(&ids);
+        assert_eq!(pins.text.len(), 200);
+        assert_eq!(pins.remove(3 << 32, &ids[3]), Some(Variant::ON));
+        assert_eq!(pins.text.len(), 180);
+        assert_eq!(pins.remove(3 << 32, &ids[3]), None);
+        let left: Vec<&str> = pins.iter().map(|(_, id, _)| id).collect();
+        assert_eq!(left, ids.iter().filter(|id| **id != ids[3]).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn ids_of_one_hash_are_told_apart_by_their_bytes() {
+        let mut pins = Pins::default();
+        pins.set(7, "one", Variant::ON);
+        pins.set(7, "two", Variant::OFF);
+        assert_eq!(pins.set(7, "one", Variant::OFF), Some(Variant::ON));
+        let found = ["one", "two", "on", ""].map(|id| pins.get(7, id));
+        assert_eq!(found, [Some(Variant::OFF), Some(Variant::OFF), None, None]);
+        assert_eq!(pins.get(8, "one"), None);
+    }
+
+    #[test]
+    fn each_part_of_a_split_leaf_holds_what_is_chosen_for_it() {
+        let pins = of(&numbered(40, 3));
+        let mut parts: [Pins; 4] = core::array::from_fn(|_| Pins::default());
+        pins.split(&mut parts, |hash| (hash >> 32) as usize % 4);
+        for (number, part) in parts.iter().enumerate() {
+            let found: Vec<u64> = part.iter().map(|(hash, ..)| hash >> 32).collect();
+            let expected: Vec<u64> = (0..10).map(|step| step * 4 + number as u64).collect();
+            assert_eq!(found, expected);
+            assert_eq!(part.text.len(), 30);
+        }
+    }
+}

@@ -123,3 +123,84 @@ fn child(hash: u64, depth: u32) -> usize {
     let child = (hash >> (BITS * depth)) as usize % FANOUT;
     child
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    /// A leaf that is full at four entries.
+    #[derive(Clone, Default)]
+    struct Few(Vec<u64>);
+
+    impl Leaf for Few {
+        fn is_full(&self) -> bool {
+            self.0.len() >= 4
+        }
+
+        fn split(&self, parts: &mut [Self], choose: impl Fn(u64) -> usize) {
+            for hash in &self.0 {
+                parts[choose(*hash)].0.push(*hash);
+            }
+        }
+    }
+
+    fn of(hashes: &[u64]) -> Trie<Few> {
+        let mut trie = Trie::<Few>::default();
+        for hash in hashes {
+            trie.leaf_mut(*hash).0.push(*hash);
+        }
+        trie
+    }
+
+    fn listed(trie: &Trie<Few>) -> Vec<u64> {
+        trie.leaves().flat_map(|leaf| leaf.0.iter().copied()).collect()
+    }
+
+    #[test]
+    fn every_entry_lies_where_it_is_looked_for_and_is_listed_once() {
+        let spread: Vec<u64> =
+            (0..500_u64).map(|number| number.wrapping_mul(0x9E37_79B9_7F4A_7C15)).collect();
+        let crowded: Vec<u64> = (0..100).collect();
+        let deep: Vec<u64> = (0..64).map(|number| number << 24).collect();
+        for hashes in [spread, crowded, deep] {
+            let trie = of(&hashes);
+            assert!(hashes.iter().all(|hash| trie.leaf(*hash).unwrap().0.contains(hash)));
+            let mut found = listed(&trie);
+            found.sort_unstable();
+            let mut expected = hashes;
+            expected.sort_unstable();
+            assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn hashes_that_differ_in_the_upper_half_alone_share_a_leaf() {
+        let alike: Vec<u64> = (0..100).map(|number| number << 32 | 0x1234_5678).collect();
+        let trie = of(&alike);
+        assert_eq!(trie.leaf(0x1234_5678).unwrap().0, alike);
+        // All of the lower half is used before that: what differs in its last four bits lies apart.
+        let apart: Vec<u64> = (0..16).map(|number| number << 28 | 0x0234_5678).collect();
+        let trie = of(&apart);
+        assert!(apart.iter().all(|hash| trie.leaf(*hash).unwrap().0 == [*hash]));
+        assert_eq!(listed(&trie), apart);
+    }
+
+    #[test]
+    fn a_leaf_is_split_when_it_is_full_and_not_before() {
+        assert_eq!(of(&[0, 1, 2, 3]).leaves().count(), 1);
+        assert_eq!(of(&[0, 1, 2, 3, 4]).leaves().count(), FANOUT);
+    }
+
+    #[test]
+    fn a_change_leaves_every_other_leaf_shared() {
+        let hashes: Vec<u64> = (0..200).collect();
+        let (before, mut after) = (of(&hashes), of(&[]));
+        after.clone_from(&before);
+        after.leaf_mut(7).0.push(7);
+        assert_eq!(listed(&before).len(), 200);
+        let changed = before.leaves().zip(after.leaves()).filter(|(one, other)| one.0 != other.0);
+        assert_eq!(changed.count(), 1);
+    }
+}

@@ -7,6 +7,13 @@ mod percent;
 mod query;
 mod value;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use body::{check_headers, parse as parse_body};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use percent::decode;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use query::parse as parse_query;
+
 pub(crate) use body::{Body, Shape};
 pub(crate) use members::{Members, Optional, Required};
 pub(crate) use path::{FlagPath, subject_in_path};

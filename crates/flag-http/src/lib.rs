@@ -6,6 +6,9 @@
 mod access;
 mod answer;
 mod conditional;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod input;
 mod middleware;
 mod node;

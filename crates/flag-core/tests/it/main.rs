@@ -10,6 +10,7 @@ mod change;
 mod hash;
 mod ladder;
 mod laws;
+mod mutants;
 mod overrides;
 mod statistics;
 mod vectors;

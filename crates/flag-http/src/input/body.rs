@@ -45,7 +45,7 @@ impl<T: Shape + 'static> FromRequest for Body<T> {
     }
 }
 
-fn check_headers(headers: &HeaderMap, limit: usize) -> Result<(), Problem> {
+pub(crate) fn check_headers(headers: &HeaderMap, limit: usize) -> Result<(), Problem> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let media_type = text(CONTENT_TYPE).unwrap_or_default().split(';').next().unwrap_or_default().trim();
     if !media_type.eq_ignore_ascii_case("application/json") {
@@ -82,7 +82,7 @@ fn cut_short() -> Problem {
     Problem::new(Code::BadRequest, "the body broke off")
 }
 
-fn parse<T: Shape>(bytes: &[u8]) -> Result<T, Problem> {
+pub(crate) fn parse<T: Shape>(bytes: &[u8]) -> Result<T, Problem> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let at = error.valid_up_to();
         Problem::new(Code::MalformedJson, format!("the body is not UTF-8: byte {at} does not belong"))

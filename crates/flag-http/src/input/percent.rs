@@ -6,7 +6,7 @@ use percent_encoding::percent_decode_str;
 pub(super) const FAULT: &str = "must be percent-encoded UTF-8";
 
 /// The text that `encoded` stands for.
-pub(super) fn decode(encoded: &str) -> Option<String> {
+pub(crate) fn decode(encoded: &str) -> Option<String> {
     // All that follows a percent sign up to the next one begins with two hexadecimal digits.
     let well_formed = encoded
         .split('%')

@@ -36,7 +36,7 @@ impl Search for NoParameters {
     }
 }
 
-fn parse<T: Search>(text: &str) -> Result<T, Problem> {
+pub(crate) fn parse<T: Search>(text: &str) -> Result<T, Problem> {
     let mut members = Members::of_query(text);
     let search = T::take(&mut members);
     members.finish(search.validate().err().unwrap_or_else(Report::new))?;
