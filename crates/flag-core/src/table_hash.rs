@@ -107,4 +107,19 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn every_bit_of_every_byte_counts() {
+        for length in 1..=70 {
+            let text = "a".repeat(length);
+            for at in 0..length {
+                for bit in 0..7 {
+                    let mut bytes = text.clone().into_bytes();
+                    bytes[at] ^= 1 << bit;
+                    let other = String::from_utf8(bytes).unwrap();
+                    assert_ne!(table_hash(&text), table_hash(&other), "bit {bit} of byte {at} of {length}");
+                }
+            }
+        }
+    }
 }

@@ -1,8 +1,8 @@
 //! What words, limits and comparisons promise to the letter, where no law says so: each row is a value beside its neighbour.
 
 use flag_core::{
-    Author, Bucket, Change, Description, Entry, Epoch, FlagKey, Invalid, Level, Overrides, Percentage,
-    Rejection, Salt, Snapshot, Source, SubjectId, Unit, Variant, Version,
+    Author, Bucket, Change, Context, Description, Entry, Epoch, FlagKey, Invalid, Level, Overrides,
+    Percentage, Rejection, Salt, Snapshot, Source, SubjectId, Unit, Variant, Version,
 };
 
 fn key(text: &str) -> FlagKey {
@@ -262,4 +262,35 @@ fn a_share_holds_the_buckets_below_it_and_not_its_own() {
     assert!(!share(21_938).holds(bucket) && share(21_939).holds(bucket));
     assert_eq!(Percentage::from_thousandths(100_001), Err(Invalid::OutOfRange));
     assert_eq!((Percentage::NONE.thousandths(), Percentage::ALL.thousandths()), (0, 100_000));
+}
+
+#[test]
+fn a_share_is_shown_as_short_as_it_can_be() {
+    let rows = [(0, "0"), (1, "0.001"), (10, "0.01"), (100, "0.1"), (33_330, "33.33"), (50_000, "50")];
+    for (thousandths, expected) in rows {
+        assert_eq!(Percentage::from_thousandths(thousandths).unwrap().to_string(), expected);
+    }
+}
+
+#[test]
+fn a_context_that_is_given_another_user_forgets_the_first() {
+    let rollout = Some(Percentage::from_thousandths(50_000).unwrap());
+    let flags = after([
+        Change::FlagCreated { key: key("r"), description: None, global: Variant::OFF, rollout },
+        created("p"),
+        pinned("p", Level::User, "user-0", Variant::ON),
+        pinned("p", Level::User, "user-1", Variant::OFF),
+    ]);
+    let fresh = |flag, user: &str| flags.evaluate(flag, &Context::new().user(user)).unwrap();
+    let users: Vec<String> = (0..20).map(|number| format!("user-{number}")).collect();
+    assert!(users.iter().any(|user| fresh("r", user).enabled() != fresh("r", "user-0").enabled()));
+    for user in &users {
+        let context = Context::new().user("user-0");
+        // Asked before, so that the first user's hashes are known.
+        assert_eq!(flags.evaluate_all(&context).count(), 2);
+        let context = context.user(user);
+        for flag in ["r", "p"] {
+            assert_eq!(flags.evaluate(flag, &context), Some(fresh(flag, user)), "{flag} {user}");
+        }
+    }
 }
