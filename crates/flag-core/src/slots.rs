@@ -243,9 +243,9 @@ mod tests {
     #[test]
     fn a_table_has_twice_as_many_places_as_entries_and_each_lies_at_its_home() {
         let slots = Slots::of(even(64));
-        assert_eq!(slots.0.len(), 128);
+        assert_eq!(slots.places.len(), 128);
         for (number, entry) in even(64) {
-            let at = slots.0.iter().position(|place| place.entry == Some(entry)).unwrap();
+            let at = slots.places.iter().position(|place| place.entry == Some(entry)).unwrap();
             // The last sixteenth of 128 is nobody's home.
             assert_eq!(at, entry as usize * 120 / 64, "{number}");
         }
@@ -255,21 +255,21 @@ mod tests {
     fn a_table_that_is_crowded_at_its_end_grows_by_a_third_until_all_fit() {
         let crowded = alloc::vec![(u64::MAX, 1), (u64::MAX, 2)];
         // 4, 6, 9, 13, 18: the first of which a sixteenth is a place.
-        assert_eq!(Slots::of(crowded).0.len(), 18);
+        assert_eq!(Slots::of(crowded).places.len(), 18);
     }
 
     #[test]
     fn a_table_with_room_takes_an_entry_in_place_and_a_full_one_is_laid_anew() {
         let mut slots = Slots::of(even(64));
         for number in 0..16 {
-            let before = slots.0.as_ptr();
+            let before = slots.places.as_ptr();
             slots.insert((number << 60) + 1, 100);
-            assert_eq!((slots.0.as_ptr(), slots.0.len()), (before, 128), "{number}");
+            assert_eq!((slots.places.as_ptr(), slots.places.len()), (before, 128), "{number}");
         }
         // Five eighths of the places are taken.
         assert_eq!(slots.len(), 80);
         slots.insert(2, 100);
-        assert_eq!(slots.0.len(), 162);
+        assert_eq!(slots.places.len(), 162);
     }
 
     #[test]
