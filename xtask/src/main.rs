@@ -31,7 +31,7 @@ struct Arguments {
 enum Command {
     /// Run every check, and then every test against PostgreSQL and Redis, which are found or installed.
     Test {
-        /// Also run what takes minutes: sets FLAG_TEST_LONG=1.
+        /// Ten times as many kills, random sequences and cases of every law.
         #[arg(long)]
         long: bool,
     },

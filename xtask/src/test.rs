@@ -81,7 +81,7 @@ fn tests(repository: &Repository, extent: Extent, stores: &Stores) -> Command {
         command.env("FLAG_PYTHON", "missing");
     }
     if extent == Extent::Long {
-        command.env("FLAG_TEST_LONG", "1");
+        command.env("FLAG_TEST_LONG", "1").env("CONTRACT_CASES", "240").env("PROPTEST_CASES", "2560");
     }
     command
 }

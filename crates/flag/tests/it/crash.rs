@@ -17,7 +17,9 @@ use crate::history::{History, Journal, Tally};
 use crate::server::{Server, Settings};
 use crate::write::{Outcome, Write};
 
+/// How many rounds there are, and how many in a long run.
 const ROUNDS: u64 = 100;
+const LONG_ROUNDS: u64 = 1_000;
 const WRITERS: u64 = 8;
 /// How many different changes a writer draws in a round. It begins again when it has sent them all.
 const DRAWN: usize = 50;
@@ -30,7 +32,7 @@ const EVERY_TENTH: u64 = 10;
 async fn what_sqlite_acknowledged_survives_every_kill() {
     let directory = tempfile::tempdir().unwrap();
     let mut crash = Crash::new(Settings::sqlite(directory.path()));
-    for round in 1..=ROUNDS {
+    for round in 1..=rounds() {
         crash.round(round, None).await;
     }
     crash.finish().await;
@@ -45,11 +47,15 @@ async fn what_postgres_acknowledged_survives_every_kill() {
     // The node would tell of every write that it refuses while PostgreSQL is down.
     let settings = Settings::postgres(&postgres.fresh_database().unwrap(), None);
     let mut crash = Crash::new(settings.with("LOG", "off"));
-    for round in 1..=ROUNDS {
+    for round in 1..=rounds() {
         let store = round.is_multiple_of(EVERY_TENTH).then_some(&mut postgres);
         crash.round(round, store).await;
     }
     crash.finish().await;
+}
+
+fn rounds() -> u64 {
+    if std::env::var_os("FLAG_TEST_LONG").is_some() { LONG_ROUNDS } else { ROUNDS }
 }
 
 /// A server that is killed and started again, and everything that is known of its store.
