@@ -177,3 +177,27 @@ impl Leaf for Flags {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use super::*;
+    use crate::change::{self, Change};
+    use crate::variant::Variant;
+
+    #[test]
+    fn a_leaf_of_flags_is_split_when_it_is_full_and_not_before() {
+        let mut snapshot = Snapshot::default();
+        for number in 0..256 {
+            assert_eq!(snapshot.flags.leaves().count(), 1, "{number}");
+            let key = format!("flag-{number}").parse().unwrap();
+            let created = Change::flag_created(key, Variant::ON);
+            snapshot = snapshot.with(&change::Entry::next(&snapshot, created)).unwrap();
+        }
+        assert_eq!(snapshot.flags.leaves().count(), 1);
+        let created = Change::flag_created("one-more".parse().unwrap(), Variant::ON);
+        snapshot = snapshot.with(&change::Entry::next(&snapshot, created)).unwrap();
+        assert_eq!((snapshot.len(), snapshot.flags.leaves().count()), (257, 16));
+    }
+}
