@@ -99,6 +99,13 @@ impl Plan {
         Self { seed: salt.seed(), rollout: *rollout, global: *global, is_pinning: !overrides.is_empty() }
     }
 
+    /// The answer to every context, if there is one.
+    #[inline]
+    pub(crate) fn plain(&self) -> Option<Evaluation> {
+        let is_plain = !self.is_pinning && self.rollout.is_none();
+        is_plain.then_some(Evaluation { variant: self.global, source: Source::GlobalDefault })
+    }
+
     /// Goes down the ladder. `overrides` are those of the same flag, and are not touched if nobody is pinned.
     #[inline]
     pub(crate) fn evaluate(&self, overrides: &Overrides, context: &Context<'_>) -> Evaluation {
@@ -125,4 +132,28 @@ fn pinned(overrides: &Overrides, context: &Context<'_>) -> Option<Evaluation> {
     let region = || regions.ask(|| context.region_subject()).map(|variant| (variant, Source::RegionOverride));
     let (variant, source) = user().or_else(group).or_else(region)?;
     Some(Evaluation { variant, source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::change::{Change, Entry};
+    use crate::overrides::Level;
+    use crate::snapshot::Snapshot;
+
+    #[test]
+    fn a_plan_is_plain_if_no_rung_above_the_global_state_can_answer() {
+        let empty = Snapshot::default();
+        let created = Change::flag_created("key".parse().unwrap(), Variant::ON);
+        let snapshot = empty.with(&Entry::next(&empty, created)).unwrap();
+        let flag = snapshot.flag("key").unwrap();
+        let plain = Evaluation { variant: Variant::ON, source: Source::GlobalDefault };
+        assert_eq!(Plan::of(flag).plain(), Some(plain));
+
+        let rolled_out = Flag { rollout: Some("0".parse().unwrap()), ..flag.clone() };
+        assert_eq!(Plan::of(&rolled_out).plain(), None);
+        let mut pinning = flag.clone();
+        pinning.overrides.set(Level::Region, &crate::names::SubjectId::parse("IN").unwrap(), Variant::OFF);
+        assert_eq!(Plan::of(&pinning).plain(), None);
+    }
 }

@@ -46,7 +46,7 @@ impl Pins {
 
     #[inline]
     pub(crate) fn get(&self, hash: u64, subject: &str) -> Option<Variant> {
-        self.slots.get(hash, |pin| self.id(pin) == subject.as_bytes()).map(|pin| pin.variant)
+        self.slots.get(hash, subject.as_bytes(), |pin| self.id(pin)).map(|pin| pin.variant)
     }
 
     /// Pins `subject`, and gives what it was pinned to before.

@@ -8,6 +8,8 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use crate::table_hash::is_shortly_equal;
+
 /// The table. A clone shares everything until it is changed. Takes no memory of its own while it is empty.
 #[derive(Clone)]
 pub(crate) struct Slots<T> {
@@ -19,6 +21,16 @@ pub(crate) struct Slots<T> {
 struct Place<T> {
     hash: u64,
     entry: Option<T>,
+}
+
+/// What the first look at a table shows.
+pub(crate) enum Sight<'a, T> {
+    /// The entry that was asked for.
+    Found(&'a T),
+    /// That there is none.
+    Absent,
+    /// Nothing: ids are long, or several have one hash.
+    Unclear,
 }
 
 impl<T> Default for Slots<T> {
@@ -55,21 +67,48 @@ impl<T> Slots<T> {
         self.len as usize
     }
 
-    /// The entry of this hash that is the one asked for.
+    /// The entry of this hash and this id.
     #[inline]
-    pub(crate) fn get(&self, hash: u64, is_it: impl Fn(&T) -> bool) -> Option<&T> {
+    pub(crate) fn get<'a>(
+        &'a self,
+        hash: u64,
+        id: &[u8],
+        id_of: impl Fn(&'a T) -> &'a [u8],
+    ) -> Option<&'a T> {
+        match self.first_sight(hash, id, &id_of) {
+            Sight::Found(entry) => Some(entry),
+            Sight::Absent => None,
+            Sight::Unclear => self.search(hash, id, id_of),
+        }
+    }
+
+    /// As [`get`](Self::get), as far as it goes without calling anything: whoever inlines this has to keep nothing for
+    /// after a call.
+    #[inline]
+    pub(crate) fn first_sight<'a>(
+        &'a self,
+        hash: u64,
+        id: &[u8],
+        id_of: impl Fn(&'a T) -> &'a [u8],
+    ) -> Sight<'a, T> {
         let mut at = home(hash, self.places.len());
-        loop {
-            let place = self.places.get(at)?;
-            let entry = place.entry.as_ref()?;
-            if place.hash == hash && is_it(entry) {
-                return Some(entry);
+        while let Some(Place { hash: found, entry: Some(entry) }) = self.places.get(at) {
+            if *found > hash {
+                break;
             }
-            if place.hash > hash {
-                return None;
+            if *found == hash {
+                let is_it = is_shortly_equal(id_of(entry), id);
+                return if is_it { Sight::Found(entry) } else { Sight::Unclear };
             }
             at += 1;
         }
+        Sight::Absent
+    }
+
+    #[inline(never)]
+    fn search<'a>(&'a self, hash: u64, id: &[u8], id_of: impl Fn(&'a T) -> &'a [u8]) -> Option<&'a T> {
+        let at = self.place_of(hash, |entry| id_of(entry) == id)?;
+        self.places.get(at)?.entry.as_ref()
     }
 
     /// Every entry with its hash, in the order of the hashes.
@@ -77,7 +116,7 @@ impl<T> Slots<T> {
         self.places.iter().filter_map(|place| Some((place.hash, place.entry.as_ref()?)))
     }
 
-    fn place_of(&self, hash: u64, is_it: impl Fn(&T) -> bool) -> Option<usize> {
+    fn place_of<'a>(&'a self, hash: u64, is_it: impl Fn(&'a T) -> bool) -> Option<usize> {
         let start = home(hash, self.places.len());
         let run =
             self.places.get(start..)?.iter().take_while(|place| place.entry.is_some() && place.hash <= hash);
@@ -160,6 +199,8 @@ fn home(hash: u64, places: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use alloc::collections::BTreeMap;
+    use alloc::format;
+    use alloc::string::String;
 
     use super::*;
 
@@ -167,16 +208,22 @@ mod tests {
         slots.iter().map(|(hash, entry)| (hash, *entry)).collect()
     }
 
-    fn check(slots: &Slots<u32>, model: &BTreeMap<(u64, u32), ()>) {
+    /// An id for each entry, short or long.
+    fn ids() -> Vec<String> {
+        (0..1_024).map(|number| format!("{number:0>length$}", length = 4 + number % 20)).collect()
+    }
+
+    fn check(slots: &Slots<u32>, model: &BTreeMap<(u64, u32), ()>, ids: &[String]) {
+        let id_of = |entry: &u32| ids[*entry as usize].as_bytes();
         let mut found = listed(slots);
         assert!(found.is_sorted_by_key(|(hash, _)| *hash), "{found:?}");
         found.sort_unstable();
         assert_eq!(found, model.keys().copied().collect::<Vec<_>>());
         assert_eq!(slots.len(), model.len());
         for (hash, entry) in model.keys() {
-            assert_eq!(slots.get(*hash, |other| other == entry), Some(entry));
-            assert_eq!(slots.get(*hash, |_| false), None);
-            assert_eq!(slots.get(hash ^ (1 << 32), |other| other == entry), None);
+            assert_eq!(slots.get(*hash, id_of(entry), id_of), Some(entry));
+            assert_eq!(slots.get(*hash, b"nobody", id_of), None);
+            assert_eq!(slots.get(hash ^ (1 << 32), id_of(entry), id_of), None);
         }
     }
 
@@ -194,7 +241,7 @@ mod tests {
 
     #[test]
     fn slots_hold_what_a_map_holds_however_their_hashes_crowd() {
-        let (mut slots, mut model) = (Slots::default(), BTreeMap::new());
+        let (mut slots, mut model, ids) = (Slots::default(), BTreeMap::new(), ids());
         for step in 0..4_000_u64 {
             let number = step.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 54;
             let (hash, entry) = (hash(number), number as u32);
@@ -206,7 +253,7 @@ mod tests {
                 model.insert((hash, entry), ());
             }
             if step % 16 == 0 {
-                check(&slots, &model);
+                check(&slots, &model, &ids);
                 assert_eq!(before.len().abs_diff(slots.len()), 1, "a clone stays as it was");
             }
         }

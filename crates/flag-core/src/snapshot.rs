@@ -7,8 +7,8 @@ use crate::context::Context;
 use crate::evaluate::{Evaluation, Plan};
 use crate::flag::Flag;
 use crate::names::FlagKey;
-use crate::slots::Slots;
-use crate::table_hash::table_hash;
+use crate::slots::{Sight, Slots};
+use crate::table_hash::{short_table_hash, table_hash};
 use crate::trie::{Leaf, Trie};
 
 /// The number of the last change in an environment: 1, 2, 3 … without gaps, in the order of commits; 0 before the first.
@@ -93,10 +93,20 @@ impl Snapshot {
 
     /// What `context` gets of the flag `key`; nothing if there is no such flag. Allocates nothing.
     #[must_use]
-    #[inline]
     pub fn evaluate(&self, key: &str, context: &Context<'_>) -> Option<Evaluation> {
-        let entry = self.entry(key)?;
-        Some(entry.plan.evaluate(&entry.flag.overrides, context))
+        // Without calls in its way, the common case keeps nothing for after them.
+        if let Some(hash) = short_table_hash(key)
+            && let Some(flags) = self.flags.leaf(hash)
+        {
+            match flags.0.first_sight(hash, key.as_bytes(), Entry::key) {
+                Sight::Found(entry) => {
+                    return Some(entry.plan.plain().unwrap_or_else(|| entry.evaluate(context)));
+                }
+                Sight::Absent => return None,
+                Sight::Unclear => {}
+            }
+        }
+        self.entry(key).map(|entry| entry.evaluate(context))
     }
 
     /// What `context` gets of every flag, in the order of [`flags`](Self::flags). Allocates nothing, hashes each member of the
@@ -105,10 +115,10 @@ impl Snapshot {
         self.entries().map(|entry| (&*entry.flag, entry.plan.evaluate(&entry.flag.overrides, context)))
     }
 
-    #[inline]
+    #[inline(never)]
     fn entry(&self, key: &str) -> Option<&Entry> {
         let hash = table_hash(key);
-        self.flags.leaf(hash)?.0.get(hash, |entry| entry.flag.key.as_str() == key)
+        self.flags.leaf(hash)?.0.get(hash, key.as_bytes(), Entry::key)
     }
 
     fn entries(&self) -> impl Iterator<Item = &Entry> {
@@ -159,6 +169,18 @@ impl fmt::Debug for Snapshot {
 struct Entry {
     plan: Plan,
     flag: Arc<Flag>,
+}
+
+impl Entry {
+    #[inline]
+    fn key(&self) -> &[u8] {
+        self.flag.key.as_str().as_bytes()
+    }
+
+    #[inline(never)]
+    fn evaluate(&self, context: &Context<'_>) -> Evaluation {
+        self.plan.evaluate(&self.flag.overrides, context)
+    }
 }
 
 /// A leaf of flags, few enough to be copied in a few microseconds.

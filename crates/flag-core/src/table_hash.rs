@@ -12,37 +12,59 @@ const C: u64 = 0xA409_3822_299F_31D1;
 /// The hash of a text.
 #[inline]
 pub(crate) fn table_hash(text: &str) -> u64 {
-    let bytes = text.as_bytes();
-    let (state, low, high) = match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
-        // What is read twice, where the text is no multiple of the words, does no harm: equal texts are read equally.
-        (Some(first), Some(last)) if bytes.len() <= 16 => (A, word(first), word(last)),
-        (Some(_), Some(_)) => long(bytes),
-        _ => short(bytes),
-    };
+    short_table_hash(text).unwrap_or_else(|| long(text.as_bytes()))
+}
+
+/// The same hash, of a text of at most sixteen bytes: without a call.
+#[inline]
+pub(crate) fn short_table_hash(text: &str) -> Option<u64> {
+    let (low, high) = words(text.as_bytes())?;
+    Some(finish(A, low, high, text.len()))
+}
+
+#[inline]
+fn finish(state: u64, low: u64, high: u64, length: usize) -> u64 {
     // Multiplied, or the length could make up for a difference of two letters.
-    fold(low ^ state, high ^ B ^ (bytes.len() as u64).wrapping_mul(C))
+    fold(low ^ state, high ^ B ^ (length as u64).wrapping_mul(C))
+}
+
+/// Whether two texts are equal, as far as two words show it: texts of more than sixteen bytes are left to whoever compares
+/// byte by byte.
+#[inline]
+pub(crate) fn is_shortly_equal(one: &[u8], other: &[u8]) -> bool {
+    one.len() == other.len() && words(one).is_some_and(|words_of_one| words(other) == Some(words_of_one))
+}
+
+/// A text of at most sixteen bytes as two words. Texts of one length that differ, differ in these.
+#[inline]
+fn words(bytes: &[u8]) -> Option<(u64, u64)> {
+    match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        // What is read twice, where the text is no multiple of the words, does no harm: equal texts are read equally.
+        (Some(first), Some(last)) => (bytes.len() <= 16).then(|| (word(first), word(last))),
+        _ => Some(short(bytes)),
+    }
 }
 
 /// Less than eight bytes.
 #[inline]
-fn short(bytes: &[u8]) -> (u64, u64, u64) {
+fn short(bytes: &[u8]) -> (u64, u64) {
     match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
         (Some(first), Some(last)) => {
-            (A, u64::from(u32::from_le_bytes(*first)), u64::from(u32::from_le_bytes(*last)))
+            (u64::from(u32::from_le_bytes(*first)), u64::from(u32::from_le_bytes(*last)))
         }
-        _ => (A, bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)), 0),
+        _ => (bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)), 0),
     }
 }
 
 /// More than sixteen bytes: all whole pairs of words from the beginning, and the last pair from the end.
-fn long(bytes: &[u8]) -> (u64, u64, u64) {
+fn long(bytes: &[u8]) -> u64 {
     let (pairs, _) = bytes.as_chunks::<16>();
     let state = pairs.iter().fold(A, |state, pair| {
         let (low, high) = both(pair);
         fold(low ^ state, high ^ B)
     });
     let (low, high) = bytes.last_chunk::<16>().map_or((0, 0), both);
-    (state, low, high)
+    finish(state, low, high, bytes.len())
 }
 
 #[inline]
@@ -86,6 +108,21 @@ mod tests {
             }
         }
         assert_eq!(hashes.len(), texts);
+    }
+
+    #[test]
+    fn texts_of_at_most_sixteen_bytes_are_compared_by_two_words_and_longer_ones_are_not() {
+        for length in 0..=20 {
+            let text = "a".repeat(length);
+            assert_eq!(is_shortly_equal(text.as_bytes(), text.as_bytes()), length <= 16, "{length}");
+            assert_eq!(short_table_hash(&text), (length <= 16).then(|| table_hash(&text)), "{length}");
+            for at in 0..length {
+                let mut other = text.clone().into_bytes();
+                other[at] = b'b';
+                assert!(!is_shortly_equal(text.as_bytes(), &other), "{at} of {length}");
+            }
+            assert!(!is_shortly_equal(text.as_bytes(), "a".repeat(length + 1).as_bytes()));
+        }
     }
 
     #[test]
