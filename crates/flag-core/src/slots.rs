@@ -53,13 +53,12 @@ impl<T> Slots<T> {
         while !fits(entries.iter().map(|(hash, _)| *hash), places) {
             places += places / 3 + 1;
         }
-        let mut laid = Vec::with_capacity(places);
-        for (hash, entry) in entries {
-            laid.resize_with(laid.len().max(home(hash, places)), vacant);
-            laid.push(Place { hash, entry: Some(entry) });
-        }
-        laid.resize_with(places, vacant);
-        Self { places: laid.into(), len }
+        let mut entries = entries.into_iter().peekable();
+        let laid = (0..places).map(|at| match entries.next_if(|(hash, _)| home(*hash, places) <= at) {
+            Some((hash, entry)) => Place { hash, entry: Some(entry) },
+            None => vacant(),
+        });
+        Self { places: laid.collect(), len }
     }
 
     /// How many entries there are.
@@ -136,7 +135,8 @@ impl<T: Clone> Slots<T> {
     pub(crate) fn insert(&mut self, hash: u64, entry: T) {
         let mut moving = Place { hash, entry: Some(entry) };
         let is_roomy = self.len() * 8 < self.places.len() * 5;
-        if is_roomy && let Some(places) = Arc::get_mut(&mut self.places) {
+        if is_roomy {
+            let places = Arc::make_mut(&mut self.places);
             let start = home(hash, places.len());
             self.len += 1;
             for place in places.iter_mut().skip(start) {
@@ -149,9 +149,9 @@ impl<T: Clone> Slots<T> {
                 }
             }
         }
-        // Too full, crowded out at the end, or shared with another table.
+        // Too full, or crowded out at the end.
         if let Some(entry) = moving.entry {
-            let mut entries = Vec::with_capacity(self.places.len() + 1);
+            let mut entries = Vec::with_capacity(self.len() + 1);
             entries.extend(self.iter().map(|(hash, entry)| (hash, entry.clone())));
             let at = entries.partition_point(|(hash, _)| *hash <= moving.hash);
             entries.insert(at, (moving.hash, entry));

@@ -1,6 +1,8 @@
 //! Snapshots: every flag of an environment at one revision, immutable and cheap to derive from one another.
 
 use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
 use core::fmt;
 
 use crate::context::Context;
@@ -188,15 +190,20 @@ impl Entry {
 struct Flags(Slots<Entry>);
 
 impl Leaf for Flags {
+    const ROOT_BITS: u32 = 4;
+
     fn is_full(&self) -> bool {
         self.0.len() >= 256
     }
 
-    fn split(&self, parts: &mut [Self], choose: impl Fn(u64) -> usize) {
-        for (number, part) in parts.iter_mut().enumerate() {
-            let entries = self.0.iter().filter(|(hash, _)| choose(*hash) == number);
-            part.0 = Slots::of(entries.map(|(hash, entry)| (hash, entry.clone())).collect());
+    fn split(&self, count: usize, choose: impl Fn(u64) -> usize) -> Vec<Self> {
+        let mut parts = vec![Vec::new(); count];
+        for (hash, entry) in self.0.iter() {
+            if let Some(part) = parts.get_mut(choose(hash)) {
+                part.push((hash, entry.clone()));
+            }
         }
+        parts.into_iter().map(|entries| Self(Slots::of(entries))).collect()
     }
 }
 

@@ -1,24 +1,34 @@
 //! A persistent hash trie: a clone costs a reference or two, and changing a clone copies only the path to the leaf that
 //! changes.
 //!
-//! Branches have sixteen children, chosen by the lower half of the hash, four bits a level. What lies in a leaf is the
-//! owner's affair; it may use the upper half, which is never consumed on the way down.
+//! The children of a branch are chosen by the lower half of the hash: at the root by as many bits as the owner likes, below
+//! it by four a level. What lies in a leaf is the owner's affair; it may use the upper half, which is never consumed on the
+//! way down.
 
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::{array, slice};
 
-const FANOUT: usize = 16;
-const BITS: u32 = FANOUT.trailing_zeros();
-/// At this many levels a leaf is not split further, however full: what collides in 32 bits is left together.
-const DEEPEST: u32 = 8;
+/// How many bits of the hash choose the way. At their end a leaf is not split further, however full: what collides in all of
+/// them is left together.
+const CHOOSING: u32 = 32;
+/// How many bits choose a child below the root.
+const BITS: u32 = 4;
+/// How many levels there are at most, the root included.
+const LEVELS: usize = (CHOOSING / BITS) as usize + 1;
 
 /// The end of a path: a small set of entries. A clone shares them.
 pub(crate) trait Leaf: Clone + Default {
+    /// How many bits of the hash choose a child of the root, at least four. Few make a changed path quick to copy, many make
+    /// it quick to go.
+    const ROOT_BITS: u32;
+
     /// Whether a further entry should rather split the leaf.
     fn is_full(&self) -> bool;
 
-    /// Hands each entry to the new leaf that `choose` names for its hash, a number below `parts.len()`.
-    fn split(&self, parts: &mut [Self], choose: impl Fn(u64) -> usize);
+    /// Deals its entries out to `count` new leaves, in the order of what `choose` names for their hashes: a number below
+    /// `count`.
+    fn split(&self, count: usize, choose: impl Fn(u64) -> usize) -> Vec<Self>;
 }
 
 /// The trie; empty without any allocation if its leaf is.
@@ -30,7 +40,7 @@ pub(crate) struct Trie<L>(Node<L>);
 #[repr(align(64))]
 enum Node<L> {
     Leaf(L),
-    Branch(Arc<[Node<L>; FANOUT]>),
+    Branch(Arc<[Node<L>]>),
 }
 
 impl<L: Default> Default for Trie<L> {
@@ -44,13 +54,13 @@ impl<L: Leaf> Trie<L> {
     #[inline]
     pub(crate) fn leaf(&self, hash: u64) -> Option<&L> {
         let mut node = &self.0;
-        let mut depth = 0;
+        let mut level = Level::root::<L>();
         loop {
             match node {
                 Node::Leaf(leaf) => return Some(leaf),
                 Node::Branch(children) => {
-                    node = children.get(child(hash, depth))?;
-                    depth += 1;
+                    node = children.get(level.child(hash))?;
+                    level = level.below();
                 }
             }
         }
@@ -58,30 +68,29 @@ impl<L: Leaf> Trie<L> {
 
     /// The leaf where `hash` belongs, split if it is full, on a path that no other trie shares.
     pub(crate) fn leaf_mut(&mut self, hash: u64) -> &mut L {
-        Self::descend(&mut self.0, hash, 0)
+        Self::descend(&mut self.0, hash, Level::root::<L>())
     }
 
-    fn descend(node: &mut Node<L>, hash: u64, depth: u32) -> &mut L {
+    fn descend(node: &mut Node<L>, hash: u64, level: Level) -> &mut L {
         if let Node::Leaf(leaf) = node
             && leaf.is_full()
-            && depth < DEEPEST
+            && level.below().shift <= CHOOSING
         {
-            *node = Self::branch(leaf, depth);
+            *node = Self::branch(leaf, level);
         }
         match node {
             Node::Branch(children) => {
-                #[expect(clippy::indexing_slicing, reason = "`child` is below FANOUT")]
-                let next = &mut Arc::make_mut(children)[child(hash, depth)];
-                Self::descend(next, hash, depth + 1)
+                #[expect(clippy::indexing_slicing, reason = "a branch has a child for every choice")]
+                let next = &mut Arc::make_mut(children)[level.child(hash)];
+                Self::descend(next, hash, level.below())
             }
             Node::Leaf(leaf) => leaf,
         }
     }
 
-    fn branch(leaf: &L, depth: u32) -> Node<L> {
-        let mut parts: [L; FANOUT] = array::from_fn(|_| L::default());
-        leaf.split(&mut parts, |hash| child(hash, depth));
-        Node::Branch(Arc::new(parts.map(Node::Leaf)))
+    fn branch(leaf: &L, level: Level) -> Node<L> {
+        let parts = leaf.split(1 << level.bits, |hash| level.child(hash));
+        Node::Branch(parts.into_iter().map(Node::Leaf).collect())
     }
 
     /// Every leaf, in an order that follows from the hashes.
@@ -95,7 +104,7 @@ impl<L: Leaf> Trie<L> {
 /// The way through a trie, leaf by leaf; allocates nothing.
 pub(crate) struct Leaves<'a, L> {
     /// What is still to be visited of the node at each depth, the root included.
-    path: [slice::Iter<'a, Node<L>>; DEEPEST as usize + 1],
+    path: [slice::Iter<'a, Node<L>>; LEVELS],
     depth: usize,
 }
 
@@ -116,12 +125,31 @@ impl<'a, L> Iterator for Leaves<'a, L> {
     }
 }
 
-/// Which child of a branch at `depth` leads to `hash`.
-#[inline]
-fn child(hash: u64, depth: u32) -> usize {
-    #[expect(clippy::cast_possible_truncation, reason = "four bits fit everywhere")]
-    let child = (hash >> (BITS * depth)) as usize % FANOUT;
-    child
+/// Which bits of a hash choose at one level.
+#[derive(Clone, Copy)]
+struct Level {
+    shift: u32,
+    bits: u32,
+}
+
+impl Level {
+    #[inline]
+    fn root<L: Leaf>() -> Self {
+        Self { shift: 0, bits: L::ROOT_BITS }
+    }
+
+    #[inline]
+    fn below(self) -> Self {
+        Self { shift: self.shift + self.bits, bits: BITS }
+    }
+
+    /// Which child of a branch at this level leads to `hash`.
+    #[inline]
+    fn child(self, hash: u64) -> usize {
+        #[expect(clippy::cast_possible_truncation, reason = "a few bits fit everywhere")]
+        let child = (hash >> self.shift) as usize % (1 << self.bits);
+        child
+    }
 }
 
 #[cfg(test)]
@@ -135,14 +163,18 @@ mod tests {
     struct Few(Vec<u64>);
 
     impl Leaf for Few {
+        const ROOT_BITS: u32 = 4;
+
         fn is_full(&self) -> bool {
             self.0.len() >= 4
         }
 
-        fn split(&self, parts: &mut [Self], choose: impl Fn(u64) -> usize) {
+        fn split(&self, count: usize, choose: impl Fn(u64) -> usize) -> Vec<Self> {
+            let mut parts = alloc::vec![Self::default(); count];
             for hash in &self.0 {
                 parts[choose(*hash)].0.push(*hash);
             }
+            parts
         }
     }
 
@@ -190,7 +222,7 @@ mod tests {
     #[test]
     fn a_leaf_is_split_when_it_is_full_and_not_before() {
         assert_eq!(of(&[0, 1, 2, 3]).leaves().count(), 1);
-        assert_eq!(of(&[0, 1, 2, 3, 4]).leaves().count(), FANOUT);
+        assert_eq!(of(&[0, 1, 2, 3, 4]).leaves().count(), 16);
     }
 
     #[test]
