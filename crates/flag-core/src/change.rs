@@ -120,6 +120,8 @@ pub enum Rejection {
     FlagNotFound(FlagKey),
     /// There is already such a flag.
     FlagExists(FlagKey),
+    /// The flag exists and cannot be read, so nobody can say what a change would make of it.
+    FlagUnreadable(FlagKey),
     /// The subject is not pinned.
     OverrideNotFound {
         /// The flag.
@@ -145,6 +147,7 @@ impl fmt::Display for Rejection {
         match self {
             Self::FlagNotFound(key) => write!(f, "there is no flag {key}"),
             Self::FlagExists(key) => write!(f, "there is already a flag {key}"),
+            Self::FlagUnreadable(key) => write!(f, "flag {key} cannot be read"),
             Self::OverrideNotFound { key, level, subject } => {
                 write!(f, "flag {key} has no override for the {level} {:?}", subject.as_str())
             }
@@ -170,6 +173,8 @@ pub enum Applied {
 impl Snapshot {
     /// What `entry` makes of this snapshot. The snapshot itself stays as it is.
     ///
+    /// Of a flag that cannot be read all that can be done is to delete it.
+    ///
     /// # Errors
     /// [`Rejection`] if the change does not hold here, or if another entry is due first.
     pub fn apply(&self, entry: &Entry) -> Result<Applied, Rejection> {
@@ -180,8 +185,11 @@ impl Snapshot {
             return Err(Rejection::OutOfOrder { expected, found: entry.revision });
         }
         let key = entry.change.key();
+        let is_quarantined = self.is_quarantined(key);
         let current = self.flag(key.as_str());
         let after = match &entry.change {
+            Change::FlagDeleted { .. } if is_quarantined => None,
+            _ if is_quarantined => return Err(Rejection::FlagUnreadable(key.clone())),
             Change::FlagCreated { .. } if current.is_some() => {
                 return Err(Rejection::FlagExists(key.clone()));
             }
@@ -205,7 +213,10 @@ impl Snapshot {
         let mut snapshot = self.clone();
         match after {
             Some(flag) => snapshot.insert(flag),
-            None => snapshot.remove(key),
+            None => {
+                snapshot.remove(key);
+                snapshot.release(key);
+            }
         }
         snapshot.advance(entry.revision);
         Ok(Applied::Changed(snapshot))
@@ -213,12 +224,25 @@ impl Snapshot {
 
     /// What the next lines of the log that led to this snapshot make of it.
     ///
+    /// Whoever wrote them may have been able to read what is missing here. A flag that cannot be read stays missing, until
+    /// a line says that it was deleted, or created: a new flag is known from its first line on.
+    ///
     /// # Errors
     /// [`Rejection`] of the first line that cannot have been written after what is before it.
     pub fn replay(&self, entries: &[Entry]) -> Result<Self, Rejection> {
-        entries.iter().try_fold(self.clone(), |snapshot, entry| match snapshot.apply(entry)? {
-            Applied::Changed(snapshot) => Ok(snapshot),
-            Applied::Unchanged => Err(Rejection::NoEffect(entry.revision)),
+        entries.iter().try_fold(self.clone(), |mut snapshot, entry| {
+            if matches!(entry.change, Change::FlagCreated { .. }) {
+                snapshot.release(entry.change.key());
+            }
+            match snapshot.apply(entry) {
+                Ok(Applied::Changed(snapshot)) => Ok(snapshot),
+                Ok(Applied::Unchanged) => Err(Rejection::NoEffect(entry.revision)),
+                Err(Rejection::FlagUnreadable(_)) => {
+                    snapshot.advance(entry.revision);
+                    Ok(snapshot)
+                }
+                Err(rejection) => Err(rejection),
+            }
         })
     }
 

@@ -51,6 +51,7 @@ mod names;
 mod overrides;
 mod percentage;
 mod pins;
+mod quarantine;
 mod slots;
 mod snapshot;
 mod table_hash;
@@ -70,6 +71,7 @@ pub use invalid::Invalid;
 pub use names::{Author, Description, FlagKey, SubjectId};
 pub use overrides::{Level, Override, Overrides};
 pub use percentage::Percentage;
+pub use quarantine::Quarantine;
 pub use snapshot::{Epoch, Revision, Snapshot, Version};
 pub use variant::Variant;
 

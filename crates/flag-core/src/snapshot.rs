@@ -9,6 +9,7 @@ use crate::context::Context;
 use crate::evaluate::{Evaluation, Plan};
 use crate::flag::Flag;
 use crate::names::FlagKey;
+use crate::quarantine::Quarantine;
 use crate::slots::{Sight, Slots};
 use crate::table_hash::{short_table_hash, table_hash};
 use crate::trie::{Leaf, Trie};
@@ -51,6 +52,8 @@ pub struct Snapshot {
     version: Version,
     flags: Trie<Flags>,
     len: usize,
+    /// Absent where nothing is missing, which is nearly always.
+    quarantine: Option<Arc<Quarantine>>,
 }
 
 impl Snapshot {
@@ -61,6 +64,49 @@ impl Snapshot {
             snapshot.insert(flag);
         }
         snapshot
+    }
+
+    /// The same without the flags that cannot be read. A flag of such a key is taken out.
+    #[must_use]
+    pub fn without(mut self, quarantine: Quarantine) -> Self {
+        for key in quarantine.keys() {
+            self.remove(key);
+        }
+        self.quarantine = (!quarantine.is_empty()).then(|| Arc::new(quarantine));
+        self
+    }
+
+    /// What is missing; nothing if the snapshot is whole.
+    #[must_use]
+    pub fn quarantine(&self) -> Option<&Quarantine> {
+        self.quarantine.as_deref()
+    }
+
+    /// Whether the flag of this key exists and cannot be read.
+    #[must_use]
+    pub fn is_quarantined(&self, key: &FlagKey) -> bool {
+        self.quarantine().is_some_and(|quarantine| quarantine.holds(key))
+    }
+
+    /// The same with what is missing here as `other` has it, a snapshot of the same version: as it is, gone, or missing there
+    /// too. What is here stays as it is here, also if it is missing there. Of another version nothing is taken.
+    #[must_use]
+    pub fn mended_by(&self, other: &Self) -> Self {
+        let mut mended = self.clone();
+        let Some(missing) = self.quarantine().filter(|_| self.version == other.version) else {
+            return mended;
+        };
+        let mut still = Quarantine::default();
+        for key in missing.keys() {
+            if let Some(flag) = other.flag(key.as_str()) {
+                mended.insert(flag.clone());
+            } else if let Some(cause) = other.quarantine().and_then(|there| there.cause(key)) {
+                still.add(key, cause);
+            }
+        }
+        let nameless = other.quarantine().map_or(0, Quarantine::nameless);
+        (0..nameless).for_each(|_| still.add_nameless());
+        mended.without(still)
     }
 
     /// Where the environment stands.
@@ -148,12 +194,21 @@ impl Snapshot {
         let slots = &mut self.flags.leaf_mut(key.hash()).0;
         self.len -= usize::from(slots.remove(key.hash(), |entry| entry.flag.key == *key).is_some());
     }
+
+    /// Lets a key out of the quarantine.
+    pub(crate) fn release(&mut self, key: &FlagKey) {
+        if let Some(quarantine) = self.quarantine.as_mut().filter(|quarantine| quarantine.holds(key)) {
+            Arc::make_mut(quarantine).release(key);
+            self.quarantine = self.quarantine.take().filter(|quarantine| !quarantine.is_empty());
+        }
+    }
 }
 
 impl PartialEq for Snapshot {
     fn eq(&self, other: &Self) -> bool {
         self.version == other.version
             && self.len == other.len
+            && self.quarantine == other.quarantine
             && self.flags().all(|flag| other.flag(flag.key.as_str()) == Some(flag))
     }
 }

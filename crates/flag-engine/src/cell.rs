@@ -37,6 +37,19 @@ impl SnapshotCell {
         self.swap(next, |live, next| live.epoch != next.epoch || next.revision > live.revision)
     }
 
+    /// Puts `next` in the place of `live`, if that still is what is live. Says whether it did.
+    pub(crate) fn exchange(&self, live: &Arc<Snapshot>, next: &Arc<Snapshot>) -> Published {
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        if !current.as_ref().is_some_and(|current| Arc::ptr_eq(current, live)) {
+            return Published::Refused;
+        }
+        let old = current.replace(Arc::clone(next));
+        self.versions.send_replace(Some(next.version()));
+        drop(current);
+        drop(old);
+        Published::Live
+    }
+
     fn swap(&self, next: &Arc<Snapshot>, newer: impl Fn(Version, Version) -> bool) -> Published {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         if current.as_ref().is_some_and(|live| !newer(live.version(), next.version())) {
@@ -86,5 +99,15 @@ mod tests {
             assert_eq!(cell.replace(&candidate), replaced, "{candidate:?}");
         }
         assert_eq!(*cell.versions().borrow(), Some(at(1, 8).version()));
+    }
+
+    #[test]
+    fn a_snapshot_is_exchanged_for_the_one_that_is_live_and_for_no_other() {
+        let (cell, live, mended) = (SnapshotCell::new(), at(1, 5), at(1, 5));
+        assert_eq!(cell.exchange(&live, &mended), Published::Refused, "nothing is live yet");
+        cell.advance(&live);
+        assert_eq!(cell.exchange(&at(1, 5), &mended), Published::Refused);
+        assert_eq!(cell.exchange(&live, &mended), Published::Live);
+        assert!(Arc::ptr_eq(&cell.load().unwrap(), &mended));
     }
 }

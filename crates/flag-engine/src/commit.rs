@@ -216,9 +216,16 @@ impl Plan {
             change: change.clone(),
         };
         let applied = self.after.apply(&entry)?;
-        let found = self.after.flag(change.key().as_str()).map(|flag| flag.revision);
-        if !conditions.iter().all(|condition| condition.holds(found)) {
-            return Err(ApplyError::PreconditionFailed { found });
+        if self.after.is_quarantined(change.key()) {
+            // It is there, but nobody knows as of when.
+            if conditions.iter().any(|condition| *condition != Precondition::Exists) {
+                return Err(Rejection::FlagUnreadable(change.key().clone()).into());
+            }
+        } else {
+            let found = self.after.flag(change.key().as_str()).map(|flag| flag.revision);
+            if !conditions.iter().all(|condition| condition.holds(found)) {
+                return Err(ApplyError::PreconditionFailed { found });
+            }
         }
         if let Applied::Changed(after) = applied {
             self.batch.rows.record(change, &after);
@@ -228,6 +235,17 @@ impl Plan {
         Ok(Committed { snapshot: self.after.clone() })
     }
 
+    /// What the batch makes of the live snapshot, if a flag was taken back into it while the store committed: nobody shall
+    /// lose it again.
+    fn carried_on(&self, shared: &Shared) -> Option<Snapshot> {
+        self.after.quarantine()?;
+        let live = shared.cell.load()?;
+        let first = self.batch.entries.first()?;
+        let is_base = live.version().epoch == self.after.version().epoch
+            && live.version().revision.checked_add(1) == Some(first.revision);
+        if is_base { live.replay(&self.batch.entries).ok() } else { None }
+    }
+
     fn publish(&self, shared: &Shared, asked: Instant) {
         shared.vitals.confirmed(asked);
         if self.batch.entries.is_empty() {
@@ -235,7 +253,7 @@ impl Plan {
         }
         count(&shared.vitals.batches, 1);
         count(&shared.vitals.changes, self.batch.entries.len());
-        shared.publish_next(&Arc::new(self.after.clone()));
+        shared.publish_next(&Arc::new(self.carried_on(shared).unwrap_or_else(|| self.after.clone())));
         shared.feed.announce(&shared.environment, self.after.version());
     }
 }

@@ -14,6 +14,7 @@ use crate::cell::{Published, SnapshotCell};
 use crate::commit::{self, ApplyError, Committed, DEADLINE, QUEUE, Request, Ticket, Waiting};
 use crate::environment::EnvironmentName;
 use crate::follow;
+use crate::mend;
 use crate::ports::{ChangeFeed, Fetched, FlagSource, FlagStore, HistoryPage, StoreError};
 use crate::status::{Status, Vitals, count};
 
@@ -34,6 +35,7 @@ pub struct Engine {
     shared: Arc<Shared>,
     queue: mpsc::Sender<Waiting>,
     following: JoinHandle<()>,
+    mending: JoinHandle<()>,
     /// The runtime that the engine was started on. Connections that stores make belong to the runtime they are made on, and
     /// a caller's may end before the engine does.
     runtime: Handle,
@@ -62,8 +64,9 @@ impl Engine {
         let shared = Arc::new(Shared { environment, store, source, feed, cell, vitals, refreshing });
         let (queue, waiting) = mpsc::channel(QUEUE);
         let following = tokio::spawn(follow::run(Arc::clone(&shared)));
+        let mending = tokio::spawn(mend::run(Arc::clone(&shared)));
         tokio::spawn(commit::run(Arc::clone(&shared), waiting));
-        Self { shared, queue, following, runtime: Handle::current() }
+        Self { shared, queue, following, mending, runtime: Handle::current() }
     }
 
     /// The environment that it keeps.
@@ -135,6 +138,7 @@ impl Engine {
         Status {
             version: snapshot.as_ref().map(|snapshot| snapshot.version()),
             flags: snapshot.as_ref().map_or(0, |snapshot| snapshot.len()),
+            quarantine: snapshot.and_then(|snapshot| snapshot.quarantine().cloned()).unwrap_or_default(),
             confirmed,
             store,
             cache: source.cache(),
@@ -150,6 +154,7 @@ impl Engine {
 impl Drop for Engine {
     fn drop(&mut self) {
         self.following.abort();
+        self.mending.abort();
     }
 }
 
@@ -199,7 +204,15 @@ impl Shared {
     /// Makes a snapshot live that follows the live one.
     pub(crate) fn publish_next(&self, next: &Arc<Snapshot>) {
         if self.cell.advance(next) == Published::Live {
-            self.source.offer(&self.environment, next);
+            self.offer(next);
+        }
+    }
+
+    /// Shows a live snapshot to the source, unless flags are missing from it: whoever took it for whole would take them for
+    /// deleted.
+    pub(crate) fn offer(&self, live: &Arc<Snapshot>) {
+        if live.quarantine().is_none() {
+            self.source.offer(&self.environment, live);
         }
     }
 
@@ -223,7 +236,8 @@ impl Shared {
         match self.cell.replace(&next) {
             Published::Live => {
                 tracing::info!(%epoch, revision, flags = next.len(), "loaded a snapshot");
-                self.source.offer(&self.environment, &next);
+                mend::tell(&next, None);
+                self.offer(&next);
             }
             Published::Refused => {
                 tracing::debug!(%epoch, revision, "a loaded snapshot is not newer than the live one");

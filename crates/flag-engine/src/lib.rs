@@ -13,6 +13,8 @@ pub mod document;
 mod engine;
 mod environment;
 mod follow;
+mod loading;
+mod mend;
 mod ports;
 mod process_feed;
 mod rows;
@@ -23,6 +25,7 @@ pub use channel_feed::{Channel, ChannelFeed, Session};
 pub use commit::{ApplyError, Committed, Precondition, Request};
 pub use engine::{Engine, Parts};
 pub use environment::EnvironmentName;
+pub use loading::{Column, LoadedRows};
 pub use ports::{
     Appended, Batch, BoxFuture, ChangeFeed, Fetched, FlagSource, FlagStore, Hint, Hints, HistoryPage,
     StoreError,

@@ -19,10 +19,12 @@ pub trait FlagSource: Send + Sync + 'static {
     /// What is newer than `have`; a whole snapshot if nothing is at hand yet.
     ///
     /// The answer holds for one moment between the call and its end. A source that stands in another epoch than `have`
-    /// gives its whole snapshot.
+    /// gives its whole snapshot, and so does one whose log cannot be read where it is needed.
+    ///
+    /// Flags that cannot be read are missing from a whole snapshot, which says so: see [`Snapshot::quarantine`].
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] if it could not be asked, [`StoreError::Corrupt`] if what it holds cannot be read.
+    /// [`StoreError::Unavailable`] if it could not be asked, [`StoreError::Corrupt`] if it cannot be told where it stands.
     fn fetch<'a>(
         &'a self,
         environment: &'a EnvironmentName,
@@ -30,7 +32,7 @@ pub trait FlagSource: Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<Fetched, StoreError>>;
 
     /// Shows a snapshot that has just become live. A source that shares snapshots with other nodes may keep it; it must
-    /// not let the caller wait.
+    /// not let the caller wait. One that lacks flags is never shown.
     fn offer(&self, environment: &EnvironmentName, snapshot: &Arc<Snapshot>) {
         let _ = (environment, snapshot);
     }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use flag_core::Version;
+use flag_core::{Quarantine, Version};
 use tokio::time::Instant;
 
 use crate::ports::StoreError;
@@ -16,6 +16,8 @@ pub struct Status {
     pub version: Option<Version>,
     /// How many flags it holds.
     pub flags: usize,
+    /// Which flags it lacks because they cannot be read.
+    pub quarantine: Quarantine,
     /// How long ago the store last confirmed that the live snapshot is the newest.
     pub confirmed: Option<Duration>,
     /// What the store said last.

@@ -94,6 +94,9 @@ pub(crate) struct FeaturePageSchema {
     next_cursor: Option<String>,
     /// How many flags match in all.
     total: usize,
+    /// Keys of flags that cannot be read and are in no page, at most 100, whatever was searched for. Absent if there are
+    /// none.
+    unreadable: Option<Vec<String>>,
 }
 
 /// A page of overrides.

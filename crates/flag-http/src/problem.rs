@@ -5,7 +5,7 @@ use std::fmt;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
-use flag_core::Rejection;
+use flag_core::{FlagKey, Rejection};
 use flag_engine::{ApplyError, StoreError};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -31,6 +31,7 @@ pub(crate) enum Code {
     Internal,
     NotReady,
     StoreUnavailable,
+    FlagUnreadable,
     OutcomeUnknown,
     Overloaded,
 }
@@ -72,6 +73,9 @@ impl Code {
             Self::NotReady => ("not_ready", StatusCode::SERVICE_UNAVAILABLE, "The node is not ready"),
             Self::StoreUnavailable => {
                 ("store_unavailable", StatusCode::SERVICE_UNAVAILABLE, "The store cannot be reached")
+            }
+            Self::FlagUnreadable => {
+                ("flag_unreadable", StatusCode::SERVICE_UNAVAILABLE, "The flag cannot be read")
             }
             Self::OutcomeUnknown => {
                 ("outcome_unknown", StatusCode::SERVICE_UNAVAILABLE, "The outcome of the write is unknown")
@@ -142,6 +146,12 @@ impl Problem {
     /// The problem with one field.
     pub(crate) fn fault(place: Place, field: &str, message: impl fmt::Display) -> Self {
         Self::invalid(vec![Fault { place, field: field.to_owned(), message: message.to_string() }])
+    }
+
+    /// The problem with a flag whose rows cannot be read. Why, the log of the node tells: it may repeat what the rows hold.
+    pub(crate) fn unreadable(key: &FlagKey) -> Self {
+        let detail = format!("what the store holds of flag {key} cannot be read; an operator has to look");
+        Self::new(Code::FlagUnreadable, detail)
     }
 
     /// Says after how many seconds it is worth trying again.
@@ -215,7 +225,8 @@ impl ResponseError for Problem {
 
 impl From<Rejection> for Problem {
     fn from(rejection: Rejection) -> Self {
-        let code = match rejection {
+        let code = match &rejection {
+            Rejection::FlagUnreadable(key) => return Self::unreadable(key),
             Rejection::FlagNotFound(_) => Code::FlagNotFound,
             Rejection::FlagExists(_) => Code::FlagExists,
             Rejection::OverrideNotFound { .. } => Code::OverrideNotFound,

@@ -92,6 +92,12 @@ impl Telemetry {
         for (name, kind, help, value) in [
             ("flag_revision", "gauge", "The revision of the live snapshot.", number(revision)),
             ("flag_flags", "gauge", "Flags in the live snapshot.", number(status.flags as u64)),
+            (
+                "flag_quarantined",
+                "gauge",
+                "Flags that cannot be read, and rows that do not tell their flag.",
+                number((status.quarantine.len() + status.quarantine.nameless()) as u64),
+            ),
             ("flag_ready", "gauge", "1 if there is a live snapshot.", up(status.version.is_some())),
             (
                 "flag_store_up",

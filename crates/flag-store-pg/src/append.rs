@@ -163,7 +163,9 @@ impl Writer<'_> {
             return Ok(());
         }
         let keys: Vec<&str> = keys.iter().map(FlagKey::as_str).collect();
-        let sql = "DELETE FROM flags WHERE environment = $1 AND key = ANY($2::text[])";
+        // The overrides by name as well: those of a flag that cannot be read may have lost the row that they hang on.
+        let sql = "WITH hung AS (DELETE FROM overrides WHERE environment = $1 AND flag = ANY($2::text[])) \
+                   DELETE FROM flags WHERE environment = $1 AND key = ANY($2::text[])";
         self.rows(sql, &[(&keys, Type::TEXT_ARRAY)]).await
     }
 

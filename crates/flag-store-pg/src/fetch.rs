@@ -4,9 +4,9 @@ use std::pin::pin;
 use std::time::Duration;
 
 use deadpool_postgres::Object;
-use flag_core::{Entry, Epoch, Flag, Level, Revision, Snapshot, SubjectId, Variant, Version};
-use flag_engine::document::{EntryDocument, FlagDocument};
-use flag_engine::{EnvironmentName, Fetched, StoreError};
+use flag_core::{Entry, Epoch, Revision, Snapshot, Version};
+use flag_engine::document::{EntryDocument, Unreadable};
+use flag_engine::{Column, EnvironmentName, Fetched, LoadedRows, StoreError};
 use futures_util::TryStreamExt;
 use tokio_postgres::types::{Json, ToSql, Type};
 use tokio_postgres::{Client, IsolationLevel, Row, Transaction};
@@ -71,7 +71,16 @@ pub(crate) async fn load(
     let fetched = match have {
         Some(have) if have == now => Fetched::Unchanged,
         Some(Version { epoch, revision }) if epoch == now.epoch && follows(now.revision, revision) => {
-            Fetched::Changes(entries(&transaction, environment, revision, now.revision).await?)
+            match entries(&transaction, environment, revision, now.revision).await {
+                Ok(entries) => Fetched::Changes(entries),
+                Err(StoreError::Corrupt { what }) => {
+                    tracing::warn!(what, "the log cannot be read; loading everything");
+                    // The server may have ended this transaction over it.
+                    let _ = transaction.rollback().await;
+                    return everything(client, environment).await;
+                }
+                Err(error) => return Err(error),
+            }
         }
         // Also where the store is behind: it lost what it had acknowledged, and only everything can tell what is left.
         _ => Fetched::Snapshot(snapshot(&transaction, environment, now).await?),
@@ -79,6 +88,16 @@ pub(crate) async fn load(
     // Nothing was written, and everything was read: how it ends is of no interest.
     let _ = transaction.rollback().await;
     Ok(fetched)
+}
+
+/// Everything, where the log cannot be read: a node that waited until it is repaired would stand still, and the state tells
+/// where the log leads.
+async fn everything(client: &mut Client, environment: &EnvironmentName) -> Result<Fetched, StoreError> {
+    let transaction = begin(client, LOAD_TERMS).await?;
+    let now = version(transaction.client(), environment).await?;
+    let whole = snapshot(&transaction, environment, now).await?;
+    let _ = transaction.rollback().await;
+    Ok(Fetched::Snapshot(whole))
 }
 
 fn follows(now: Revision, have: Revision) -> bool {
@@ -123,77 +142,32 @@ async fn snapshot(
     environment: &EnvironmentName,
     version: Version,
 ) -> Result<Snapshot, StoreError> {
-    let mut flags = flags(transaction, environment).await?;
-    overrides(transaction, environment, &mut flags).await?;
-    // Every flag goes into the table of flags, which may be large: off the threads that answer requests.
-    let build = tokio::task::spawn_blocking(move || Snapshot::new(version, flags));
-    build.await.map_err(|error| StoreError::Unavailable(Box::new(error)))
-}
-
-/// Every flag in the order of keys, as yet without overrides.
-async fn flags(
-    transaction: &Transaction<'_>,
-    environment: &EnvironmentName,
-) -> Result<Vec<Flag>, StoreError> {
-    let sql = "SELECT key, document FROM flags WHERE environment = $1 ORDER BY key";
+    let mut loaded = LoadedRows::default();
+    // As text, in which whatever stands there can be handed on.
+    let sql = "SELECT key, document::text FROM flags WHERE environment = $1 ORDER BY key";
     let mut rows = pin!(stream(transaction, sql, environment).await?);
-    let mut flags = Vec::new();
-    while let Some(row) = rows.try_next().await.map_err(failed)? {
-        flags.push(flag(&row)?);
-        take_turns(flags.len()).await;
-    }
-    Ok(flags)
-}
-
-fn flag(row: &Row) -> Result<Flag, StoreError> {
-    let key: &str = column(row, 0, || "the key of a flag".to_owned())?;
-    let what = || format!("flag {key}");
-    let Json(document) = column::<Json<FlagDocument>>(row, 1, what)?;
-    let flag = document.into_flag().map_err(|why| unreadable(what, why))?;
-    if flag.key.as_str() != key {
-        return Err(unreadable(what, format_args!("its document is that of {}", flag.key)));
-    }
-    Ok(flag)
-}
-
-/// Hangs every override on its flag. Both come in the order of keys, so that one pass is enough and no row is kept.
-async fn overrides(
-    transaction: &Transaction<'_>,
-    environment: &EnvironmentName,
-    flags: &mut [Flag],
-) -> Result<(), StoreError> {
-    let sql = "SELECT flag, level, subject, variant FROM overrides WHERE environment = $1 ORDER BY flag";
-    let mut rows = pin!(stream(transaction, sql, environment).await?);
-    let mut flags = flags.iter_mut();
-    let mut current = flags.next();
     let mut count = 0;
     while let Some(row) = rows.try_next().await.map_err(failed)? {
-        let key: &str = column(&row, 0, || "the flag of an override".to_owned())?;
-        while current.as_ref().is_some_and(|flag| flag.key.as_str() != key) {
-            current = flags.next();
-        }
-        let Some(flag) = current.as_mut() else {
-            return Err(StoreError::corrupt(format!("flag {key}: it has overrides, but it does not exist")));
-        };
-        hang(flag, &row)?;
+        loaded.flag(raw(&row, 0), raw(&row, 1));
         count += 1;
         take_turns(count).await;
     }
-    Ok(())
+    // Flag by flag, so that each is looked up once.
+    let sql = "SELECT flag, level, subject, variant FROM overrides WHERE environment = $1 ORDER BY flag";
+    let mut rows = pin!(stream(transaction, sql, environment).await?);
+    while let Some(row) = rows.try_next().await.map_err(failed)? {
+        loaded.pin(raw(&row, 0), raw(&row, 1), raw(&row, 2), raw(&row, 3));
+        count += 1;
+        take_turns(count).await;
+    }
+    // Every flag goes into the table of flags, which may be large: off the threads that answer requests.
+    let build = tokio::task::spawn_blocking(move || loaded.finish(version));
+    build.await.map_err(|error| StoreError::Unavailable(Box::new(error)))
 }
 
-fn hang(flag: &mut Flag, row: &Row) -> Result<(), StoreError> {
-    let key = &flag.key;
-    let what = || format!("an override of flag {key}");
-    let (level, subject, variant) = (column(row, 1, what)?, column(row, 2, what)?, column(row, 3, what)?);
-    let level =
-        Level::named(level).ok_or_else(|| unreadable(what, format_args!("unknown level {level:?}")))?;
-    let variant = Variant::named(variant)
-        .ok_or_else(|| unreadable(what, format_args!("unknown variant {variant:?}")))?;
-    let subject = SubjectId::parse(subject)
-        .map_err(|why| unreadable(what, format_args!("subject {subject:?} {why}")))?;
-    flag.overrides.set(level, &subject, variant);
-    Ok(())
+/// A column of the state. What it holds is no reason to fail, whatever it is.
+fn raw(row: &Row, place: usize) -> Column<'_> {
+    row.try_get(place).map_err(|error| Unreadable(reason(&error)))
 }
 
 async fn take_turns(rows: usize) {

@@ -1,11 +1,9 @@
 //! Reading: versions, entries of the log, whole snapshots. Whatever the file holds, it is read or reported.
 
-use std::collections::BTreeMap;
-
-use flag_core::{Entry, Epoch, Flag, Level, Revision, Snapshot, SubjectId, Variant, Version};
-use flag_engine::document::{EntryDocument, FlagDocument};
-use flag_engine::{EnvironmentName, Fetched, HistoryPage, StoreError};
-use rusqlite::types::{FromSql, FromSqlError};
+use flag_core::{Entry, Epoch, Revision, Snapshot, Version};
+use flag_engine::document::{EntryDocument, Unreadable};
+use flag_engine::{Column, EnvironmentName, Fetched, HistoryPage, LoadedRows, StoreError};
+use rusqlite::types::{FromSql, FromSqlError, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Params, Row, Transaction};
 
 use crate::error::store_error;
@@ -35,7 +33,15 @@ pub(crate) fn fetch(
     match have {
         Some(have) if have == newest => Ok(Fetched::Unchanged),
         Some(have) if have.epoch == newest.epoch && is_a_little_behind(have.revision, newest.revision) => {
-            changes(&moment, environment, have.revision, newest.revision).map(Fetched::Changes)
+            match changes(&moment, environment, have.revision, newest.revision) {
+                Ok(entries) => Ok(Fetched::Changes(entries)),
+                // A node that waited for the log to be repaired would stand still; the state tells where the log leads.
+                Err(StoreError::Corrupt { what }) => {
+                    tracing::warn!(what, "the log cannot be read; loading everything");
+                    snapshot(&moment, environment, newest).map(Fetched::Snapshot)
+                }
+                Err(error) => Err(error),
+            }
         }
         _ => snapshot(&moment, environment, newest).map(Fetched::Snapshot),
     }
@@ -133,48 +139,26 @@ fn snapshot(
     environment: &EnvironmentName,
     version: Version,
 ) -> Result<Snapshot, StoreError> {
-    let mut flags = BTreeMap::new();
+    let mut loaded = LoadedRows::default();
     let mut statement = moment.prepare_cached(FLAGS).map_err(store_error)?;
     let mut rows = statement.query([environment.as_str()]).map_err(store_error)?;
     while let Some(row) = rows.next().map_err(store_error)? {
-        let flag = flag(row)?;
-        flags.insert(flag.key.as_str().to_owned(), flag);
+        loaded.flag(raw(row, 0)?, raw(row, 1)?);
     }
     let mut statement = moment.prepare_cached(OVERRIDES).map_err(store_error)?;
     let mut rows = statement.query([environment.as_str()]).map_err(store_error)?;
     while let Some(row) = rows.next().map_err(store_error)? {
-        pin(row, &mut flags)?;
+        loaded.pin(raw(row, 0)?, raw(row, 1)?, raw(row, 2)?, raw(row, 3)?);
     }
-    Ok(Snapshot::new(version, flags.into_values()))
+    Ok(loaded.finish(version))
 }
 
-fn flag(row: &Row<'_>) -> Result<Flag, StoreError> {
-    let key: String = column(row, 0, || "the key of a flag".to_owned())?;
-    let name = || format!("flag {key:?}");
-    let unreadable = |why: &dyn std::fmt::Display| StoreError::corrupt(format!("{}: {why}", name()));
-    let text: String = column(row, 1, name)?;
-    let document: FlagDocument = serde_json::from_str(&text).map_err(|error| unreadable(&error))?;
-    let flag = document.into_flag().map_err(|error| unreadable(&error))?;
-    if flag.key.as_str() != key {
-        return Err(unreadable(&format_args!("its document is that of {}", flag.key)));
-    }
-    Ok(flag)
-}
-
-fn pin(row: &Row<'_>, flags: &mut BTreeMap<String, Flag>) -> Result<(), StoreError> {
-    let key: String = column(row, 0, || "the flag of an override".to_owned())?;
-    let name = || format!("an override of flag {key:?}");
-    let unreadable = |why: &dyn std::fmt::Display| StoreError::corrupt(format!("{}: {why}", name()));
-    let (level, variant): (String, String) = (column(row, 1, name)?, column(row, 3, name)?);
-    let subject: String = column(row, 2, name)?;
-    let level = Level::named(&level).ok_or_else(|| unreadable(&format_args!("unknown level {level:?}")))?;
-    let variant =
-        Variant::named(&variant).ok_or_else(|| unreadable(&format_args!("unknown variant {variant:?}")))?;
-    let subject =
-        SubjectId::parse(&subject).map_err(|invalid| unreadable(&format_args!("its subject {invalid}")))?;
-    let flag = flags.get_mut(&key).ok_or_else(|| unreadable(&"there is no such flag"))?;
-    flag.overrides.set(level, &subject, variant);
-    Ok(())
+/// A column of the state. What it holds is no reason to fail, whatever it is.
+fn raw<'a>(row: &'a Row<'_>, index: usize) -> Result<Column<'a>, StoreError> {
+    Ok(match row.get_ref(index).map_err(store_error)? {
+        ValueRef::Text(bytes) => std::str::from_utf8(bytes).map_err(|error| Unreadable(error.to_string())),
+        other => Err(Unreadable(format!("it is {} and no text", other.data_type()))),
+    })
 }
 
 /// A column of a row that `name` describes.

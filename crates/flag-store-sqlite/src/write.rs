@@ -11,6 +11,7 @@ use crate::read;
 const ADVANCE: &str =
     "UPDATE environments SET revision = revision + ?4 WHERE name = ?1 AND epoch = ?2 AND revision = ?3";
 const LOG: &str = "INSERT INTO changes (environment, revision, flag, entry) VALUES (?1, ?2, ?3, ?4)";
+const REMOVE_OVERRIDES: &str = "DELETE FROM overrides WHERE environment = ?1 AND flag = ?2";
 const REMOVE_FLAG: &str = "DELETE FROM flags WHERE environment = ?1 AND key = ?2";
 // Not `INSERT OR REPLACE`, which deletes the old row first, and its overrides with it.
 const SET_FLAG: &str = "INSERT INTO flags (environment, key, document) VALUES (?1, ?2, ?3)
@@ -81,8 +82,11 @@ fn log(
 /// Brings the state to what the batch makes of it, in the order that [`Rows`] asks for.
 fn rows(writing: &Transaction<'_>, environment: &EnvironmentName, rows: &Rows) -> Result<(), StoreError> {
     let environment = environment.as_str();
+    // The overrides by name as well: those of a flag that cannot be read may have lost the row that they hang on.
+    let mut overrides = writing.prepare_cached(REMOVE_OVERRIDES).map_err(store_error)?;
     let mut statement = writing.prepare_cached(REMOVE_FLAG).map_err(store_error)?;
     for key in &rows.removed_flags {
+        overrides.execute((environment, key.as_str())).map_err(store_error)?;
         statement.execute((environment, key.as_str())).map_err(store_error)?;
     }
     let mut statement = writing.prepare_cached(SET_FLAG).map_err(store_error)?;

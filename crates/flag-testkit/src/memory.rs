@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use flag_core::{
-    Entry, Epoch, Flag, FlagKey, Level, Overrides, Revision, Snapshot, SubjectId, Variant, Version,
+    Entry, Epoch, Flag, FlagKey, Level, Overrides, Quarantine, Revision, Snapshot, SubjectId, Variant,
+    Version,
 };
 use flag_engine::{
     Appended, Batch, BoxFuture, EnvironmentName, Fetched, FlagSource, FlagStore, HistoryPage, OverrideRow,
@@ -78,6 +79,18 @@ impl MemoryStore {
         let start = Snapshot::new(Version { epoch, revision: 0 }, []);
         let kept = start.replay(&state.log).unwrap();
         *state = State { log: std::mem::take(&mut state.log), ..State::of(&kept) };
+    }
+
+    /// From now on the rows of these flags, and of no others, cannot be read. No revision tells of it.
+    ///
+    /// # Panics
+    /// If one of them is no key.
+    pub fn set_unreadable(&self, flags: &[&str]) {
+        let mut unreadable = Quarantine::default();
+        for flag in flags {
+            unreadable.add(&flag.parse().unwrap(), "it was told to be");
+        }
+        self.state().unreadable = unreadable;
     }
 
     /// The whole log, oldest first.
@@ -171,6 +184,7 @@ struct State {
     log: Vec<Entry>,
     flags: BTreeMap<FlagKey, Flag>,
     overrides: BTreeMap<OverrideRow, Variant>,
+    unreadable: Quarantine,
 }
 
 impl State {
@@ -195,7 +209,7 @@ impl State {
             let flag = flags.get_mut(&row.flag).expect("an override hangs on a flag that is there");
             flag.overrides.set(row.level, &row.subject, *variant);
         }
-        Snapshot::new(self.version, flags.into_values())
+        Snapshot::new(self.version, flags.into_values()).without(self.unreadable.clone())
     }
 
     fn fetch(&self, have: Option<Version>) -> Fetched {
@@ -229,6 +243,12 @@ impl State {
     }
 
     fn write(&mut self, rows: &Rows) {
+        let is_written = |key: &FlagKey| rows.removed_flags.contains(key) || rows.flags.contains_key(key);
+        let mut unreadable = Quarantine::default();
+        for key in self.unreadable.keys().filter(|key| !is_written(key)) {
+            unreadable.add(key, "it was told to be");
+        }
+        self.unreadable = unreadable;
         for key in &rows.removed_flags {
             self.flags.remove(key);
             self.overrides.retain(|row, _| row.flag != *key);

@@ -1,6 +1,7 @@
 //! The promises of `flag-core`, tested through its public interface.
 #![allow(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::indexing_slicing,
     reason = "a test that fails should stop at the line that failed"
 )]
@@ -12,5 +13,6 @@ mod ladder;
 mod laws;
 mod mutants;
 mod overrides;
+mod quarantine;
 mod statistics;
 mod vectors;

@@ -148,6 +148,7 @@ fn a_rejection_names_what_it_is_about() {
     let rows = [
         (Rejection::FlagNotFound(key("a")), "there is no flag a"),
         (Rejection::FlagExists(key("a")), "there is already a flag a"),
+        (Rejection::FlagUnreadable(key("a")), "flag a cannot be read"),
         (missing, r#"flag a has no override for the user "u\"""#),
         (Rejection::OutOfOrder { expected: 2, found: 4 }, "revision 4 cannot follow where 2 is due"),
         (Rejection::NoEffect(3), "revision 3 changes nothing"),

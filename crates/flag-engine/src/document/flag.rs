@@ -7,6 +7,7 @@ use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Unreadable;
+use super::object::Object;
 use super::time::TimeDocument;
 
 /// `{key, description, enabled, rolloutPct, salt, revision, createdAt, updatedAt}`.
@@ -47,6 +48,15 @@ impl From<&Flag> for FlagDocument {
 }
 
 impl FlagDocument {
+    /// Reads a document.
+    ///
+    /// # Errors
+    /// [`Unreadable`] if it is not one JSON object of this shape.
+    pub fn read(text: &str) -> Result<Self, Unreadable> {
+        let Object(document) = serde_json::from_str(text)?;
+        Ok(document)
+    }
+
     /// The flag that is written down here, as yet without overrides.
     ///
     /// # Errors
@@ -134,5 +144,11 @@ mod tests {
         assert_eq!(flag.clone().into_flag().unwrap().created_at.0 % 1_000, 1);
         assert_eq!(FlagDocument::from(&flag.clone().into_flag().unwrap()), flag);
         assert!(serde_json::from_str::<FlagDocument>(&format!(r#"{known},"rules":[]}}"#)).is_err());
+    }
+
+    #[test]
+    fn the_values_of_a_flag_without_their_names_are_no_flag() {
+        let values = r#"["a",null,true,null,"a",7,"2026-01-31T12:00:00.001Z","2026-01-31T12:00:00.000Z"]"#;
+        assert!(FlagDocument::read(values).is_err());
     }
 }

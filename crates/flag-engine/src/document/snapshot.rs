@@ -16,11 +16,16 @@ use super::object::Object;
 pub const FORMAT: u32 = 1;
 
 /// `{format, algorithm, epoch, revision, flags: [{flag, overrides: {user: {on: [ids], off: [ids]}, …}}]}`.
+///
+/// A snapshot that lacks flags, because they could not be read, is not written down: a reader would take them for deleted.
 #[derive(Clone, Copy, Debug)]
 pub struct SnapshotDocument<'a>(pub &'a Snapshot);
 
 impl Serialize for SnapshotDocument<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.0.quarantine().is_some() {
+            return Err(serde::ser::Error::custom("a snapshot that lacks flags is not written down"));
+        }
         let Version { epoch, revision } = self.0.version();
         let mut map = serializer.serialize_map(Some(5))?;
         map.serialize_entry("format", &FORMAT)?;

@@ -12,6 +12,8 @@ mod failing;
 mod law;
 mod nodes;
 mod python;
+mod quarantine;
 mod restored;
+mod rows;
 mod steps;
 mod writes;

@@ -3,7 +3,7 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ETAG, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, web};
-use flag_core::{Change, Description, Flag, FlagKey, Percentage, Snapshot, Variant};
+use flag_core::{Change, Description, Flag, FlagKey, Percentage, Quarantine, Snapshot, Variant};
 use flag_engine::ApplyError;
 use flag_engine::document::FlagDocument;
 use garde::Validate;
@@ -110,13 +110,19 @@ struct FeaturePage {
     features: Vec<FlagDocument>,
     next_cursor: Option<String>,
     total: usize,
+    /// The first keys of flags that cannot be read, whatever was searched for: they are in no page and not counted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unreadable: Vec<String>,
 }
+
+/// How many flags that cannot be read are named at most.
+const NAMED: usize = 100;
 
 /// Lists flags in the order of their keys; `q` searches keys and descriptions without regard to case.
 #[utoipa::path(
     get, path = "/features", tag = "features",
     params(PageQuery, ("q" = Option<String>, Query, description = "Only flags whose key or description holds this text")),
-    responses((status = 200, description = "`{features, nextCursor, total}`", body = crate::openapi::FeaturePageSchema)),
+    responses((status = 200, description = "`{features, nextCursor, total, unreadable?}`", body = crate::openapi::FeaturePageSchema)),
 )]
 pub(crate) async fn list(node: web::Data<Node>, query: Query<ListFeatures>) -> Result<HttpResponse, Problem> {
     let ListFeatures { limit, cursor, q } = query.0;
@@ -147,7 +153,9 @@ fn page(snapshot: &Snapshot, limit: Limit, cursor: Option<&str>, q: Option<&str>
     flags.sort_unstable_by(|a, b| a.key.cmp(&b.key));
     let last = flags.last().map(|flag| flag.key.as_str().to_owned());
     let features = flags.into_iter().map(FlagDocument::from).collect();
-    FeaturePage { features, next_cursor: last.filter(|_| more), total }
+    let unreadable = snapshot.quarantine().into_iter().flat_map(Quarantine::keys);
+    let unreadable = unreadable.take(NAMED).map(|key| key.as_str().to_owned()).collect();
+    FeaturePage { features, next_cursor: last.filter(|_| more), total, unreadable }
 }
 
 /// Reads a flag.
@@ -175,10 +183,15 @@ pub(crate) async fn read(
     }
 }
 
-/// The flag that a path names, or the problem that there is none.
+/// The flag that a path names, or the problem that there is none or that it cannot be read.
 pub(crate) fn find<'a>(snapshot: &'a Snapshot, key: &FlagKey) -> Result<&'a Flag, Problem> {
-    let missing = || Problem::new(Code::FlagNotFound, format!("there is no flag {key}"));
-    snapshot.flag(key.as_str()).ok_or_else(missing)
+    snapshot.flag(key.as_str()).ok_or_else(|| {
+        if snapshot.is_quarantined(key) {
+            Problem::unreadable(key)
+        } else {
+            Problem::new(Code::FlagNotFound, format!("there is no flag {key}"))
+        }
+    })
 }
 
 /// Deletes a flag with everything that hangs on it. Its history stays.

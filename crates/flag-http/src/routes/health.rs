@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::ContentType;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
+use flag_core::{FlagKey, Quarantine};
 use flag_engine::Status;
 
 use crate::middleware::rescue::Deliberate;
@@ -26,10 +27,14 @@ pub(crate) async fn alive() -> HttpResponse {
         (status = 503, description = "It has no flags yet", body = str),
     ),
 )]
-pub(crate) async fn ready(node: web::Data<Node>) -> HttpResponse {
+pub(crate) async fn ready(node: web::Data<Node>, request: HttpRequest) -> HttpResponse {
     let status = node.engine.status();
     let code = if status.version.is_some() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let mut response = HttpResponse::build(code).content_type(ContentType::plaintext()).body(report(&status));
+    let mut lines = report(&status);
+    // The route is open to everybody; names of flags are for whoever may come in.
+    let may_know = node.access.check(request.uri(), request.headers()).is_ok();
+    lines.push_str(&quarantined(&status.quarantine, if may_know { NAMED } else { 0 }));
+    let mut response = HttpResponse::build(code).content_type(ContentType::plaintext()).body(lines);
     response.extensions_mut().insert(Deliberate);
     response
 }
@@ -55,6 +60,24 @@ fn report(status: &Status) -> String {
         ),
     };
     lines.replace(" \n", "\n")
+}
+
+/// How many flags that cannot be read are named.
+const NAMED: usize = 10;
+
+/// A line on what the snapshot lacks; none if it is whole.
+fn quarantined(quarantine: &Quarantine, named: usize) -> String {
+    if quarantine.is_empty() {
+        return String::new();
+    }
+    let keys: Vec<&str> = quarantine.keys().map(FlagKey::as_str).take(named).collect();
+    let more = if quarantine.len() > keys.len() && named > 0 { " …" } else { "" };
+    let names = if keys.is_empty() { String::new() } else { format!(": {}{more}", keys.join(" ")) };
+    let rows = match quarantine.nameless() {
+        0 => String::new(),
+        rows => format!(", and {rows} rows of no flag"),
+    };
+    format!("quarantine: {} flags{rows}{names}\n", quarantine.len())
 }
 
 fn ago(confirmed: Option<Duration>) -> String {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use flag_core::{Level, Revision, Version};
+use flag_core::{FlagKey, Level, Revision, Version};
 use flag_engine::{Appended, Fetched, FlagSource, FlagStore, HistoryPage, StoreError};
 use flag_testkit::planned::Planned;
 use flag_testkit::services::Postgres;
@@ -61,31 +61,62 @@ async fn the_log_can_neither_be_edited_nor_cut() {
 }
 
 #[tokio::test]
-async fn a_row_that_cannot_be_read_is_named() {
-    for (sql, expected) in [
-        (r#"UPDATE flags SET document = document || '{"rules": []}' WHERE key = 'b'"#, "flag b: "),
-        (r#"UPDATE flags SET document = document || '{"rolloutPct": 101}' WHERE key = 'b'"#, "flag b: "),
-        (r#"UPDATE flags SET document = document || '{"key": "c"}' WHERE key = 'b'"#, "flag b: "),
-        ("UPDATE flags SET document = '[]' WHERE key = 'b'", "flag b: "),
-        ("UPDATE overrides SET subject = E'\\n'", "an override of flag b: "),
-        (
-            "ALTER TABLE overrides DROP CONSTRAINT overrides_level_check; UPDATE overrides SET level = 'planet'",
-            "an override of flag b: ",
-        ),
+async fn a_row_that_cannot_be_read_costs_its_flag_and_no_other() {
+    let loose = "
+        ALTER TABLE overrides DROP CONSTRAINT overrides_environment_flag_fkey, DROP CONSTRAINT overrides_pkey,
+            DROP CONSTRAINT overrides_level_check, DROP CONSTRAINT overrides_variant_check;
+        ALTER TABLE flags DROP CONSTRAINT flags_pkey, DROP CONSTRAINT flags_environment_fkey;
+        ALTER TABLE flags ALTER environment DROP NOT NULL, ALTER key DROP NOT NULL, ALTER document DROP NOT NULL;
+        ALTER TABLE overrides ALTER environment DROP NOT NULL, ALTER flag DROP NOT NULL, ALTER level DROP NOT NULL,
+            ALTER subject DROP NOT NULL, ALTER variant DROP NOT NULL;";
+    let url = Postgres::shared().fresh_database();
+    let store = store(&url).await;
+    let subject = flag_core::SubjectId::parse("u").unwrap();
+    let (key, variant) = ("b".parse().unwrap(), flag_core::Variant::ON);
+    let pinned = flag_core::Change::OverrideSet { key, level: Level::User, subject, variant };
+    commit(&store, [created("a"), created("b"), pinned]).await;
+    let client = connect(&url).await;
+    let saved = "CREATE TABLE f AS TABLE flags; CREATE TABLE o AS TABLE overrides";
+    client.batch_execute(&format!("{loose}{saved}")).await.unwrap();
+    for (sql, missing, nameless) in [
+        (r#"UPDATE flags SET document = document || '{"rules": []}' WHERE key = 'b'"#, "b", 0),
+        (r#"UPDATE flags SET document = document || '{"rolloutPct": 101}' WHERE key = 'b'"#, "b", 0),
+        (r#"UPDATE flags SET document = document || '{"revision": -1}' WHERE key = 'b'"#, "b", 0),
+        (r#"UPDATE flags SET document = document || '{"salt": ""}' WHERE key = 'b'"#, "b", 0),
+        (r#"UPDATE flags SET document = document || '{"key": "c"}' WHERE key = 'b'"#, "b c", 0),
+        (r#"UPDATE flags SET document = document || '{"key": "a"}' WHERE key = 'b'"#, "b", 1),
+        ("UPDATE flags SET document = '[]' WHERE key = 'b'", "b", 0),
+        ("UPDATE flags SET document = to_jsonb(repeat('x', 10000000)) WHERE key = 'b'", "b", 0),
+        ("UPDATE flags SET document = NULL WHERE key = 'b'", "b", 0),
+        ("UPDATE flags SET key = NULL WHERE key = 'b'", "b", 0),
+        ("UPDATE flags SET key = 'not a key' WHERE key = 'b'", "b", 0),
+        ("UPDATE flags SET environment = NULL WHERE key = 'b'", "b", 0),
+        ("DELETE FROM flags WHERE key = 'b'", "b", 0),
+        ("UPDATE overrides SET flag = NULL", "", 1),
+        ("UPDATE overrides SET level = 'planet'", "b", 0),
+        ("UPDATE overrides SET level = NULL", "b", 0),
+        ("UPDATE overrides SET subject = E'\\n'", "b", 0),
+        ("UPDATE overrides SET subject = repeat('x', 10000000)", "b", 0),
+        ("UPDATE overrides SET subject = NULL", "b", 0),
+        ("UPDATE overrides SET variant = 'maybe'", "b", 0),
+        ("UPDATE overrides SET variant = NULL", "b", 0),
     ] {
-        let url = Postgres::shared().fresh_database();
-        let store = store(&url).await;
-        let subject = flag_core::SubjectId::parse("u").unwrap();
-        let (key, variant) = ("b".parse().unwrap(), flag_core::Variant::ON);
-        let pinned = flag_core::Change::OverrideSet { key, level: Level::User, subject, variant };
-        commit(&store, [created("a"), created("b"), pinned]).await;
-        connect(&url).await.batch_execute(sql).await.unwrap();
-        assert_names(whole(&store).await, expected);
+        let repaired = "DELETE FROM flags; INSERT INTO flags TABLE f; DELETE FROM overrides; INSERT INTO overrides TABLE o;";
+        client.batch_execute(&format!("{repaired}{sql}")).await.unwrap();
+        let snapshot = whole(&store).await.unwrap();
+        let quarantine = snapshot.quarantine().unwrap_or_else(|| panic!("after {sql}: nobody noticed"));
+        let found: Vec<&str> = quarantine.keys().map(FlagKey::as_str).collect();
+        assert_eq!((found.join(" ").as_str(), quarantine.nameless()), (missing, nameless), "after {sql}");
+        assert!(snapshot.flag("a").is_some(), "after {sql}");
+        assert_eq!(snapshot.flag("b").is_none(), found.contains(&"b"), "after {sql}");
     }
+    client.batch_execute("DELETE FROM flags WHERE key = 'b'; INSERT INTO overrides TABLE o").await.unwrap();
+    let after = commit(&store, [flag_core::Change::FlagDeleted { key: "b".parse().unwrap() }]).await;
+    assert_eq!((whole(&store).await.unwrap(), after.quarantine()), (after.clone(), None));
 }
 
 #[tokio::test]
-async fn an_entry_that_cannot_be_read_or_is_missing_is_named() {
+async fn who_needs_a_log_that_cannot_be_read_gets_everything_and_its_readers_are_told_the_revision() {
     let open = "ALTER TABLE changes DISABLE TRIGGER ALL; ";
     for (sql, expected) in [
         (
@@ -93,17 +124,28 @@ async fn an_entry_that_cannot_be_read_or_is_missing_is_named() {
             "revision 2: ",
         ),
         (r#"UPDATE changes SET entry = entry || '{"revision": 7}' WHERE revision = 2"#, "revision 2: "),
-        ("DELETE FROM changes WHERE revision = 2", "revision 2 is missing"),
-        ("DELETE FROM changes WHERE revision = 3", "revision 3 is missing"),
+        (
+            "ALTER TABLE changes ALTER entry DROP NOT NULL; UPDATE changes SET entry = NULL WHERE revision = 2",
+            "revision 2: ",
+        ),
+        ("DELETE FROM changes WHERE revision = 2", ""),
+        ("DELETE FROM changes WHERE revision = 3", ""),
     ] {
         let url = Postgres::shared().fresh_database();
         let store = store(&url).await;
         let now = commit(&store, [created("a"), created("b"), created("c")]).await.version();
         connect(&url).await.batch_execute(&format!("{open}{sql}")).await.unwrap();
         let have = Version { revision: 1, ..now };
-        assert_names(FlagSource::fetch(&*store, &environment(), Some(have)).await, expected);
-        // The state is whole all the same.
-        assert_eq!(whole(&store).await.unwrap().len(), 3);
+        let fetched = FlagSource::fetch(&*store, &environment(), Some(have)).await.unwrap();
+        assert!(
+            matches!(&fetched, Fetched::Snapshot(found) if found.version() == now && found.len() == 3),
+            "{sql}"
+        );
+        let page = HistoryPage { before: None, flag: None, limit: 10 };
+        match expected {
+            "" => assert_eq!(FlagStore::history(&*store, &environment(), page).await.unwrap().len(), 2),
+            expected => assert_names(FlagStore::history(&*store, &environment(), page).await, expected),
+        }
     }
 }
 

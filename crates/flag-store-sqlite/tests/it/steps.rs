@@ -15,6 +15,10 @@ pub(crate) fn created(flag: &str) -> Change {
     Change::flag_created(flag.parse().unwrap(), Variant::ON)
 }
 
+pub(crate) fn deleted(flag: &str) -> Change {
+    Change::FlagDeleted { key: flag.parse().unwrap() }
+}
+
 pub(crate) fn pinned(flag: &str, subject: &str) -> Change {
     let subject = flag_core::SubjectId::parse(subject).unwrap();
     Change::OverrideSet {

@@ -13,6 +13,7 @@ mod fleet;
 mod history;
 mod model;
 mod server;
+mod tables;
 mod wire;
 mod write;
 
@@ -21,6 +22,7 @@ mod command_line;
 mod crash;
 mod many_flags;
 mod outages;
+mod quarantine;
 mod readme;
 mod start;
 mod suite;
