@@ -101,6 +101,21 @@ impl Overrides {
         pins.map(|(_, subject, variant)| Override { subject, variant })
     }
 
+    /// As [`get`](Self::get), for whoever has the hash of the id.
+    pub(crate) fn get_hashed(&self, level: Level, subject: &str, hash: u64) -> Option<Variant> {
+        self.table(level).ask(|| Some((subject, hash)))
+    }
+
+    /// Shows every leaf of `level` that `other` does not share to `visit`.
+    pub(crate) fn visit_leaves_not_in<'a>(
+        &'a self,
+        other: &Self,
+        level: Level,
+        visit: &mut impl FnMut(&'a Pins),
+    ) {
+        self.table(level).pins.visit_leaves_not_in(&other.table(level).pins, visit);
+    }
+
     /// The tables, the one that wins first.
     #[inline]
     pub(crate) fn tables(&self) -> [&Table; 3] {

@@ -139,6 +139,11 @@ impl Leaf for Pins {
         }
         parts.into_iter().map(|pins| Self::of(pins.into_iter())).collect()
     }
+
+    fn shares(&self, other: &Self) -> bool {
+        // Whoever changes a pin or adds one copies shared slots, whatever becomes of the text.
+        self.slots.shares(&other.slots)
+    }
 }
 
 #[cfg(test)]

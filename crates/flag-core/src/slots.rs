@@ -61,6 +61,11 @@ impl<T> Slots<T> {
         Self { places: laid.collect(), len }
     }
 
+    /// Whether one is a clone of the other that has not been changed since.
+    pub(crate) fn shares(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.places, &other.places)
+    }
+
     /// How many entries there are.
     pub(crate) fn len(&self) -> usize {
         self.len as usize

@@ -163,6 +163,22 @@ impl Snapshot {
         self.entries().map(|entry| (&*entry.flag, entry.plan.evaluate(&entry.flag.overrides, context)))
     }
 
+    /// Shows every flag that is not the same object in `other` to `visit`, with what is there in its place.
+    pub(crate) fn visit_flags_not_in<'a>(
+        &'a self,
+        other: &Self,
+        visit: &mut impl FnMut(&'a Arc<Flag>, Option<&Arc<Flag>>),
+    ) {
+        self.flags.visit_leaves_not_in(&other.flags, &mut |flags: &'a Flags| {
+            for (_, entry) in flags.0.iter() {
+                let before = other.entry(entry.flag.key.as_str()).map(|entry| &entry.flag);
+                if before.is_none_or(|before| !Arc::ptr_eq(before, &entry.flag)) {
+                    visit(&entry.flag, before);
+                }
+            }
+        });
+    }
+
     #[inline(never)]
     fn entry(&self, key: &str) -> Option<&Entry> {
         let hash = table_hash(key);
@@ -259,6 +275,10 @@ impl Leaf for Flags {
             }
         }
         parts.into_iter().map(|entries| Self(Slots::of(entries))).collect()
+    }
+
+    fn shares(&self, other: &Self) -> bool {
+        self.0.shares(&other.0)
     }
 }
 

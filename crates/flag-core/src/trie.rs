@@ -29,6 +29,9 @@ pub(crate) trait Leaf: Clone + Default {
     /// Deals its entries out to `count` new leaves, in the order of what `choose` names for their hashes: a number below
     /// `count`.
     fn split(&self, count: usize, choose: impl Fn(u64) -> usize) -> Vec<Self>;
+
+    /// Whether `other` is a clone of this leaf, or the other way round, and neither has been changed since.
+    fn shares(&self, other: &Self) -> bool;
 }
 
 /// The trie; empty without any allocation if its leaf is.
@@ -91,6 +94,30 @@ impl<L: Leaf> Trie<L> {
     fn branch(leaf: &L, level: Level) -> Node<L> {
         let parts = leaf.split(1 << level.bits, |hash| level.child(hash));
         Node::Branch(parts.into_iter().map(Node::Leaf).collect())
+    }
+
+    /// Shows every leaf that `other` does not share to `visit`.
+    pub(crate) fn visit_leaves_not_in<'a>(&'a self, other: &Self, visit: &mut impl FnMut(&'a L)) {
+        Self::compare(&self.0, Some(&other.0), visit);
+    }
+
+    /// Compares with the node at the same place of another trie, if it has one there.
+    fn compare<'a>(node: &'a Node<L>, other: Option<&Node<L>>, visit: &mut impl FnMut(&'a L)) {
+        match (node, other) {
+            (Node::Branch(children), Some(Node::Branch(others))) if Arc::ptr_eq(children, others) => {}
+            (Node::Branch(children), Some(Node::Branch(others))) => {
+                for (child, other) in children.iter().zip(others.iter()) {
+                    Self::compare(child, Some(other), visit);
+                }
+            }
+            (Node::Branch(children), Some(Node::Leaf(_)) | None) => {
+                for child in children.iter() {
+                    Self::compare(child, None, visit);
+                }
+            }
+            (Node::Leaf(leaf), Some(Node::Leaf(other))) if leaf.shares(other) => {}
+            (Node::Leaf(leaf), Some(_) | None) => visit(leaf),
+        }
     }
 
     /// Every leaf, in an order that follows from the hashes.
@@ -175,6 +202,10 @@ mod tests {
                 parts[choose(*hash)].0.push(*hash);
             }
             parts
+        }
+
+        fn shares(&self, _: &Self) -> bool {
+            false
         }
     }
 

@@ -1,25 +1,34 @@
 //! The cell that holds the live snapshot of one environment.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use flag_core::{Snapshot, Version};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// The live snapshot. Readers take a reference under a lock that is held for one reference count; building and freeing
 /// snapshots happens outside it.
 pub(crate) struct SnapshotCell {
     current: RwLock<Option<Arc<Snapshot>>>,
     versions: watch::Sender<Option<Version>>,
+    /// When the live one became live. Beside it, so that readers need not pass it on their way.
+    since: Mutex<Option<Instant>>,
 }
 
 impl SnapshotCell {
     pub(crate) fn new() -> Self {
-        Self { current: RwLock::new(None), versions: watch::Sender::new(None) }
+        Self { current: RwLock::new(None), versions: watch::Sender::new(None), since: Mutex::new(None) }
     }
 
     /// The live snapshot; nothing before the first one arrived.
     pub(crate) fn load(&self) -> Option<Arc<Snapshot>> {
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How long ago the live snapshot became live.
+    pub(crate) fn age(&self) -> Option<Duration> {
+        self.since.lock().unwrap_or_else(PoisonError::into_inner).map(|since| since.elapsed())
     }
 
     /// Follows the version of the live snapshot.
@@ -57,6 +66,7 @@ impl SnapshotCell {
         }
         let old = current.replace(Arc::clone(next));
         // Under the lock, so that versions are told in the order in which they became live.
+        *self.since.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         self.versions.send_replace(Some(next.version()));
         drop(current);
         drop(old);

@@ -17,6 +17,7 @@ use crate::follow;
 use crate::mend;
 use crate::ports::{ChangeFeed, Fetched, FlagSource, FlagStore, HistoryPage, StoreError};
 use crate::status::{Status, Vitals, count};
+use crate::tally::{self, Digested};
 
 /// What an engine is made of.
 pub struct Parts {
@@ -36,6 +37,7 @@ pub struct Engine {
     queue: mpsc::Sender<Waiting>,
     following: JoinHandle<()>,
     mending: JoinHandle<()>,
+    tallying: JoinHandle<()>,
     /// The runtime that the engine was started on. Connections that stores make belong to the runtime they are made on, and
     /// a caller's may end before the engine does.
     runtime: Handle,
@@ -49,6 +51,8 @@ pub(crate) struct Shared {
     pub(crate) feed: Arc<dyn ChangeFeed>,
     pub(crate) cell: SnapshotCell,
     pub(crate) vitals: Vitals,
+    /// The newest digest there is; that of the live snapshot as a rule.
+    pub(crate) digests: watch::Sender<Option<Digested>>,
     /// Held while the source is asked, so that an answer that took long cannot be taken for a newer one.
     refreshing: Mutex<()>,
 }
@@ -60,13 +64,14 @@ impl Engine {
     pub fn start(parts: Parts) -> Self {
         let Parts { environment, store, source, feed } = parts;
         let (cell, vitals) = (SnapshotCell::new(), Vitals::new());
-        let refreshing = Mutex::new(());
-        let shared = Arc::new(Shared { environment, store, source, feed, cell, vitals, refreshing });
+        let (digests, refreshing) = (watch::Sender::new(None), Mutex::new(()));
+        let shared = Arc::new(Shared { environment, store, source, feed, cell, vitals, digests, refreshing });
         let (queue, waiting) = mpsc::channel(QUEUE);
         let following = tokio::spawn(follow::run(Arc::clone(&shared)));
         let mending = tokio::spawn(mend::run(Arc::clone(&shared)));
+        let tallying = tokio::spawn(tally::run(Arc::clone(&shared)));
         tokio::spawn(commit::run(Arc::clone(&shared), waiting));
-        Self { shared, queue, following, mending, runtime: Handle::current() }
+        Self { shared, queue, following, mending, tallying, runtime: Handle::current() }
     }
 
     /// The environment that it keeps.
@@ -132,13 +137,15 @@ impl Engine {
     /// How the engine is doing.
     #[must_use]
     pub fn status(&self) -> Status {
-        let Shared { cell, vitals, source, feed, .. } = &*self.shared;
+        let Shared { cell, vitals, source, feed, digests, .. } = &*self.shared;
         let snapshot = cell.load();
         let (store, confirmed) = vitals.store();
         Status {
             version: snapshot.as_ref().map(|snapshot| snapshot.version()),
             flags: snapshot.as_ref().map_or(0, |snapshot| snapshot.len()),
             quarantine: snapshot.and_then(|snapshot| snapshot.quarantine().cloned()).unwrap_or_default(),
+            age: cell.age(),
+            digest: *digests.borrow(),
             confirmed,
             store,
             cache: source.cache(),
@@ -155,6 +162,7 @@ impl Drop for Engine {
     fn drop(&mut self) {
         self.following.abort();
         self.mending.abort();
+        self.tallying.abort();
     }
 }
 

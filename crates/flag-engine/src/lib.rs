@@ -9,6 +9,7 @@ mod backoff;
 mod cell;
 mod channel_feed;
 mod commit;
+mod digest;
 pub mod document;
 mod engine;
 mod environment;
@@ -19,10 +20,12 @@ mod ports;
 mod process_feed;
 mod rows;
 mod status;
+mod tally;
 
 pub use backoff::jittered;
 pub use channel_feed::{Channel, ChannelFeed, Session};
 pub use commit::{ApplyError, Committed, Precondition, Request};
+pub use digest::{Digest, RowSum};
 pub use engine::{Engine, Parts};
 pub use environment::EnvironmentName;
 pub use loading::{Column, LoadedRows};
@@ -33,3 +36,4 @@ pub use ports::{
 pub use process_feed::ProcessFeed;
 pub use rows::{OverrideRow, Rows};
 pub use status::{Status, StoreStatus, with_causes};
+pub use tally::Digested;

@@ -8,6 +8,7 @@ use flag_core::{Quarantine, Version};
 use tokio::time::Instant;
 
 use crate::ports::StoreError;
+use crate::tally::Digested;
 
 /// How the engine is doing at one moment.
 #[derive(Clone, Debug)]
@@ -18,6 +19,10 @@ pub struct Status {
     pub flags: usize,
     /// Which flags it lacks because they cannot be read.
     pub quarantine: Quarantine,
+    /// How long ago the live snapshot became live on this node.
+    pub age: Option<Duration>,
+    /// The newest digest there is, and of which version; while a change is digested, that of an earlier one.
+    pub digest: Option<Digested>,
     /// How long ago the store last confirmed that the live snapshot is the newest.
     pub confirmed: Option<Duration>,
     /// What the store said last.

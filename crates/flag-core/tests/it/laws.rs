@@ -2,6 +2,7 @@
 
 mod answers;
 mod changes;
+mod differences;
 mod pins;
 mod rollouts;
 

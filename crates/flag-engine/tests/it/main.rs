@@ -7,6 +7,7 @@
     reason = "a test that fails should stop at the line that failed"
 )]
 
+mod digest;
 mod document;
 mod failing;
 mod law;

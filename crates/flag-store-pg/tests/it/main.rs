@@ -9,6 +9,7 @@
 
 mod contract;
 mod database;
+mod digest;
 mod faults;
 mod feed;
 mod migrations;

@@ -1,0 +1,61 @@
+//! Keeping the digest: a task behind the live snapshot that moves the sum of its rows along, change by change.
+
+use std::sync::Arc;
+
+use flag_core::{Snapshot, Version};
+use tokio::task::spawn_blocking;
+
+use crate::digest::{Digest, RowSum};
+use crate::engine::Shared;
+
+/// The digest of the snapshot that was live at this version.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Digested {
+    /// Where it stood.
+    pub version: Version,
+    /// Its digest.
+    pub digest: Digest,
+}
+
+/// A snapshot with the sum of its rows.
+struct Tallied {
+    snapshot: Arc<Snapshot>,
+    sum: RowSum,
+}
+
+/// Keeps the digest until the engine is closed. A digest is late by the time that it takes, and nobody waits for it: where
+/// changes come faster, some versions get none.
+pub(crate) async fn run(shared: Arc<Shared>) {
+    let mut versions = shared.cell.versions();
+    let mut last: Option<Tallied> = None;
+    loop {
+        let live = versions.borrow_and_update().and_then(|_| shared.cell.load());
+        let is_new =
+            |live: &Arc<Snapshot>| last.as_ref().is_none_or(|last| last.snapshot.version() != live.version());
+        if let Some(live) = live.filter(is_new) {
+            let before = last.take();
+            // Not on the threads that answer requests: everything may have changed, and what was before may have to be freed.
+            match spawn_blocking(move || tally(before, live)).await {
+                Ok(now) => {
+                    let version = now.snapshot.version();
+                    shared.digests.send_replace(Some(Digested { version, digest: now.sum.digest(version) }));
+                    last = Some(now);
+                }
+                Err(error) => tracing::error!(%error, "a digest could not be computed"),
+            }
+        }
+        if versions.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+fn tally(before: Option<Tallied>, live: Arc<Snapshot>) -> Tallied {
+    let epoch = live.version().epoch;
+    let sum = match before.filter(|before| before.snapshot.version().epoch == epoch) {
+        Some(before) => before.sum.moved(&before.snapshot, &live),
+        // Of another history nothing is shared; it is let go before everything is looked at.
+        None => RowSum::of(&live),
+    };
+    Tallied { snapshot: live, sum }
+}
