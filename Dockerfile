@@ -16,7 +16,7 @@ WORKDIR /
 VOLUME /data
 EXPOSE 3000
 # Beyond loopback, since the container's own loopback is closed to the outside: the engine asks for a token then.
-ENV HOST=0.0.0.0 PORT=3000 DATABASE_URL=sqlite:/data/flags.db
+ENV HOST=0.0.0.0 PORT=3000 DATABASE_URL=sqlite:/data/flags.db DATA_DIR=/data
 # Whether the port accepts connections. Whether the node is ready, whoever routes to it asks over HTTP.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
     CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/3000"]

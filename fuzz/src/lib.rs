@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a broken promise should stop the fuzzer where it was broken")]
 
 pub mod announcement;
+pub mod disk_file;
 pub mod entry_document;
 pub mod evaluation;
 pub mod http_input;
@@ -33,6 +34,7 @@ mod tests {
     #[test]
     fn every_input_of_the_corpus_keeps_the_promises() {
         replay("snapshot_document", snapshot_document::check);
+        replay("disk_file", disk_file::check);
         replay("entry_document", entry_document::check);
         replay("percentage", percentage::check);
         replay("announcement", announcement::check);

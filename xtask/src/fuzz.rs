@@ -18,8 +18,15 @@ pub(crate) const MANIFEST: &str = "fuzz/Cargo.toml";
 /// Inside the one folder that git and tidy pass over, and apart from the product's own build.
 const TARGET: &str = "target/fuzz";
 /// Every target, named after what it reads.
-const TARGETS: [&str; 6] =
-    ["snapshot_document", "entry_document", "percentage", "evaluation", "announcement", "http_input"];
+const TARGETS: [&str; 7] = [
+    "snapshot_document",
+    "entry_document",
+    "percentage",
+    "evaluation",
+    "announcement",
+    "disk_file",
+    "http_input",
+];
 /// The code under test is safe Rust: a sanitizer would only slow it down, and needs another toolchain.
 const SANITIZER: &str = "none";
 

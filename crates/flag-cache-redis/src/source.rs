@@ -13,6 +13,9 @@ use crate::keeper::{self, Kept};
 use crate::prefix::Prefix;
 use crate::snapshots::SharedSnapshots;
 
+/// What this cache is called.
+const NAME: &str = "redis";
+
 /// A source that starts from the shared snapshot and lets the store say what has changed since. Dropping it ends its task.
 ///
 /// The store has the last word: what it confirms is current, wherever it was read. Only if the store cannot be asked is the
@@ -67,10 +70,10 @@ impl RedisSource {
             },
             Ok(Fetched::Snapshot(whole)) if whole.version().precedes(shared.version()) => {
                 let why = StoreError::lost(shared.version(), whole.version());
-                Ok(Fetched::Stale(shared, why))
+                Ok(unconfirmed(shared, why))
             }
-            Ok(whole @ (Fetched::Snapshot(_) | Fetched::Stale(..))) => Ok(whole),
-            Err(why) => Ok(Fetched::Stale(shared, why)),
+            Ok(whole @ (Fetched::Snapshot(_) | Fetched::Stale { .. })) => Ok(whole),
+            Err(why) => Ok(unconfirmed(shared, why)),
         }
     }
 
@@ -81,7 +84,7 @@ impl RedisSource {
         why: StoreError,
     ) -> Result<Fetched, StoreError> {
         match self.newer(environment, have).await {
-            Some(shared) => Ok(Fetched::Stale(shared, why)),
+            Some(shared) => Ok(unconfirmed(shared, why)),
             None => Err(why),
         }
     }
@@ -123,6 +126,11 @@ impl RedisSource {
     }
 }
 
+/// The shared snapshot as it is, because of `why`.
+fn unconfirmed(snapshot: Snapshot, why: StoreError) -> Fetched {
+    Fetched::Stale { snapshot, from: NAME, why }
+}
+
 /// A client of the server that `url` names. No I/O.
 pub(crate) fn client(url: &str) -> Result<Client, ConfigError> {
     if url.starts_with("rediss:") {
@@ -145,7 +153,7 @@ impl FlagSource for RedisSource {
     }
 
     fn cache(&self) -> Option<(&'static str, bool)> {
-        Some(("redis", self.kept.is_up()))
+        Some((NAME, self.kept.is_up()))
     }
 }
 

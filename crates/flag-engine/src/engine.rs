@@ -146,9 +146,11 @@ impl Engine {
             quarantine: snapshot.and_then(|snapshot| snapshot.quarantine().cloned()).unwrap_or_default(),
             age: cell.age(),
             digest: *digests.borrow(),
+            origin: vitals.origin(),
             confirmed,
             store,
             cache: source.cache(),
+            bootstrap: source.bootstrap(),
             feed: (feed.name(), feed.is_up()),
             batches: vitals.batches.load(Ordering::Relaxed),
             changes: vitals.changes.load(Ordering::Relaxed),
@@ -176,8 +178,8 @@ impl Shared {
         match self.source.fetch(&self.environment, have).await? {
             Fetched::Unchanged => {}
             Fetched::Snapshot(snapshot) => self.publish_whole(snapshot, have)?,
-            Fetched::Stale(snapshot, why) => {
-                self.publish_stale(&Arc::new(snapshot));
+            Fetched::Stale { snapshot, from, why } => {
+                self.publish_stale(&Arc::new(snapshot), from);
                 return Err(why);
             }
             Fetched::Changes(entries) => {
@@ -202,7 +204,7 @@ impl Shared {
         match self.source.fetch(&self.environment, None).await? {
             Fetched::Snapshot(snapshot) => self.publish_whole(snapshot, Some(have)),
             // The live one is better than that.
-            Fetched::Stale(_, why) => Err(why),
+            Fetched::Stale { why, .. } => Err(why),
             Fetched::Unchanged | Fetched::Changes(_) => {
                 Err(StoreError::corrupt("no snapshot where a whole one was asked for"))
             }
@@ -225,10 +227,11 @@ impl Shared {
     }
 
     /// Makes a snapshot live that the store did not confirm, if there is none yet or it carries on the one that is live.
-    fn publish_stale(&self, next: &Arc<Snapshot>) {
+    fn publish_stale(&self, next: &Arc<Snapshot>, from: &'static str) {
         if self.cell.advance(next) == Published::Live {
+            self.vitals.stands_in(from);
             let Version { epoch, revision } = next.version();
-            tracing::warn!(%epoch, revision, "the store cannot be asked; answering from the cache's last snapshot");
+            tracing::warn!(from, %epoch, revision, "the store cannot be asked; answering from an earlier snapshot");
         }
     }
 

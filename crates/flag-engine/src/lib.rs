@@ -30,8 +30,8 @@ pub use engine::{Engine, Parts};
 pub use environment::EnvironmentName;
 pub use loading::{Column, LoadedRows};
 pub use ports::{
-    Appended, Batch, BoxFuture, ChangeFeed, Fetched, FlagSource, FlagStore, Hint, Hints, HistoryPage,
-    StoreError,
+    Appended, Batch, Bootstrap, BoxFuture, ChangeFeed, Fetched, FlagSource, FlagStore, Hint, Hints,
+    HistoryPage, StoreError,
 };
 pub use process_feed::ProcessFeed;
 pub use rows::{OverrideRow, Rows};

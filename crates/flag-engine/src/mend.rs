@@ -56,7 +56,7 @@ async fn mend(shared: &Shared) -> Result<(), StoreError> {
                     Err(_) => return Ok(()),
                 },
                 Fetched::Unchanged => {}
-                Fetched::Snapshot(_) | Fetched::Stale(..) => return Ok(()),
+                Fetched::Snapshot(_) | Fetched::Stale { .. } => return Ok(()),
             }
             continue;
         }

@@ -41,6 +41,22 @@ pub trait FlagSource: Send + Sync + 'static {
     fn cache(&self) -> Option<(&'static str, bool)> {
         None
     }
+
+    /// How what this node keeps of its own to start from is doing, if it keeps anything.
+    fn bootstrap(&self) -> Option<Bootstrap> {
+        None
+    }
+}
+
+/// What a node keeps of its own, so that it can start while nobody else can be asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Bootstrap {
+    /// Where it is kept.
+    pub name: &'static str,
+    /// Whether what became live last is kept, or is about to be.
+    pub is_up: bool,
+    /// How many kept snapshots were passed over since the start of this process because they could not be used.
+    pub refused: u64,
 }
 
 /// What a source has.
@@ -52,9 +68,15 @@ pub enum Fetched {
     Changes(Vec<Entry>),
     /// Everything.
     Snapshot(Snapshot),
-    /// Everything as it once was: what a cache still has, because the store cannot be asked. Whether it is the newest,
-    /// nobody knows.
-    Stale(Snapshot, StoreError),
+    /// Everything as it once was, because the store cannot be asked. Whether it is the newest, nobody knows.
+    Stale {
+        /// What somebody still has.
+        snapshot: Snapshot,
+        /// Who that is: the name of a cache, or of what this node keeps of its own.
+        from: &'static str,
+        /// What the store said instead.
+        why: StoreError,
+    },
 }
 
 /// Where changes become durable. Stores hold no rule of the domain: the batch says what to write.

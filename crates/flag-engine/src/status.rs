@@ -7,8 +7,11 @@ use std::time::Duration;
 use flag_core::{Quarantine, Version};
 use tokio::time::Instant;
 
-use crate::ports::StoreError;
+use crate::ports::{Bootstrap, StoreError};
 use crate::tally::Digested;
+
+/// The origin of what the store gave or confirmed.
+const STORE: &str = "store";
 
 /// How the engine is doing at one moment.
 #[derive(Clone, Debug)]
@@ -23,12 +26,17 @@ pub struct Status {
     pub age: Option<Duration>,
     /// The newest digest there is, and of which version; while a change is digested, that of an earlier one.
     pub digest: Option<Digested>,
+    /// Who vouches for the live snapshot: `store`, or whoever gave it while the store could not be asked. Nothing before the
+    /// first one arrived.
+    pub origin: Option<&'static str>,
     /// How long ago the store last confirmed that the live snapshot is the newest.
     pub confirmed: Option<Duration>,
     /// What the store said last.
     pub store: StoreStatus,
     /// The cache's name, if there is one, and whether it answers.
     pub cache: Option<(&'static str, bool)>,
+    /// What this node keeps of its own to start from, if it keeps anything.
+    pub bootstrap: Option<Bootstrap>,
     /// The feed's name, and whether hints are expected to arrive.
     pub feed: (&'static str, bool),
     /// How many batches were committed since the start.
@@ -70,6 +78,7 @@ impl StoreStatus {
 /// The engine's own notes, from which a status is made.
 pub(crate) struct Vitals {
     store: Mutex<(StoreStatus, Option<Instant>)>,
+    origin: Mutex<Option<&'static str>>,
     pub(crate) batches: AtomicU64,
     pub(crate) changes: AtomicU64,
     pub(crate) conflicts: AtomicU64,
@@ -80,6 +89,7 @@ impl Vitals {
     pub(crate) fn new() -> Self {
         Self {
             store: Mutex::new((StoreStatus::Unknown, None)),
+            origin: Mutex::new(None),
             batches: AtomicU64::new(0),
             changes: AtomicU64::new(0),
             conflicts: AtomicU64::new(0),
@@ -89,6 +99,7 @@ impl Vitals {
 
     /// Notes that the store confirmed, to a question asked at `asked`, that what is live is the newest.
     pub(crate) fn confirmed(&self, asked: Instant) {
+        self.stands_in(STORE);
         let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
         let newest = store.1.map_or(asked, |before| before.max(asked));
         let before = std::mem::replace(&mut *store, (StoreStatus::Up, Some(newest))).0;
@@ -107,6 +118,15 @@ impl Vitals {
         if std::mem::replace(&mut store.0, now) != now {
             tracing::warn!(error = with_causes(error), "the store failed; answering from the last snapshot");
         }
+    }
+
+    /// Notes who vouches for what is live.
+    pub(crate) fn stands_in(&self, origin: &'static str) {
+        *self.origin.lock().unwrap_or_else(PoisonError::into_inner) = Some(origin);
+    }
+
+    pub(crate) fn origin(&self) -> Option<&'static str> {
+        *self.origin.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn store(&self) -> (StoreStatus, Option<Duration>) {

@@ -117,6 +117,18 @@ impl Telemetry {
                 "1 if the cache that nodes share answers; 1 also where there is none.",
                 up(status.cache.is_none_or(|(_, is_up)| is_up)),
             ),
+            (
+                "flag_bootstrap_up",
+                "gauge",
+                "1 if this node keeps what it would start from; 1 also where it keeps nothing.",
+                up(status.bootstrap.is_none_or(|bootstrap| bootstrap.is_up)),
+            ),
+            (
+                "flag_bootstrap_refused_total",
+                "counter",
+                "Kept snapshots that were passed over because they could not be used.",
+                number(status.bootstrap.map_or(0, |bootstrap| bootstrap.refused)),
+            ),
             ("flag_feed_up", "gauge", "1 if hints of changes are expected to arrive.", up(status.feed.1)),
             ("flag_batches_total", "counter", "Transactions that held changes.", number(status.batches)),
             ("flag_changes_total", "counter", "Changes committed by this node.", number(status.changes)),

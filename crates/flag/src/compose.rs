@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use flag_cache_disk::DiskSource;
 use flag_cache_redis::RedisSource;
 use flag_engine::{ChangeFeed, EnvironmentName, FlagSource, FlagStore, Parts, ProcessFeed};
 use flag_store_pg::{PgStore, PrepareError};
@@ -11,10 +12,17 @@ use flag_store_sqlite::SqliteStore;
 use tokio::time::timeout;
 
 use crate::config::Settings;
-use crate::database::Database;
+use crate::database::{Database, place};
 
-/// The parts of the engine that `settings` describe.
-pub(crate) async fn parts(settings: &Settings, database: &Database) -> anyhow::Result<Parts> {
+/// What a node is made of.
+pub(crate) struct Composition {
+    pub(crate) parts: Parts,
+    /// What the node keeps on its own disk, which has to be finished at the end.
+    pub(crate) disk: Option<Arc<DiskSource>>,
+}
+
+/// What `settings` describe.
+pub(crate) async fn compose(settings: &Settings, database: &Database) -> anyhow::Result<Composition> {
     let environment = EnvironmentName::parse("default").context("the environment")?;
     match database {
         Database::Sqlite(path) => {
@@ -25,13 +33,20 @@ pub(crate) async fn parts(settings: &Settings, database: &Database) -> anyhow::R
             }
             let store = SqliteStore::open(path).with_context(|| format!("{database} cannot be opened"))?;
             let store = Arc::new(store);
-            Ok(Parts { environment, source: store.clone(), store, feed: Arc::new(ProcessFeed::default()) })
+            let feed = Arc::new(ProcessFeed::default());
+            // The file is on the disk already.
+            Ok(Composition { parts: Parts { environment, source: store.clone(), store, feed }, disk: None })
         }
         Database::Postgres(url) => {
             let store = Arc::new(PgStore::new(url).context("DATABASE_URL")?);
-            prepare(&store, database).await?;
             let (source, feed) = neighbours(settings, url, store.clone())?;
-            Ok(Parts { environment, store, source, feed })
+            let disk =
+                DiskSource::start(settings.data_dir(), place(url), source).context("the disk's thread")?;
+            let patience = if disk.may_have(&environment) { PREPARATION_WITH_FLAGS } else { PREPARATION };
+            prepare(&store, database, patience).await?;
+            let disk = Arc::new(disk);
+            let parts = Parts { environment, store, source: disk.clone(), feed };
+            Ok(Composition { parts, disk: Some(disk) })
         }
     }
 }
@@ -47,11 +62,14 @@ pub(crate) async fn migrate(database: &Database) -> anyhow::Result<usize> {
 /// How long the start waits for the schema before it serves: long enough to learn that a database cannot be used, and not
 /// as long as a migration may take, during which health checks have to be answered.
 const PREPARATION: Duration = Duration::from_secs(3);
+/// The same where the disk has flags: together with the time in which the store may say what has changed since, less than the
+/// second within which such a node answers.
+const PREPARATION_WITH_FLAGS: Duration = Duration::from_millis(200);
 
 /// Prepares the database if it can be reached. If not, or if that takes long, the node starts all the same: the store goes on
 /// with it, and nothing is asked of it before that is done.
-async fn prepare(store: &PgStore, database: &Database) -> anyhow::Result<()> {
-    let Ok(outcome) = timeout(PREPARATION, store.prepare()).await else {
+async fn prepare(store: &PgStore, database: &Database, patience: Duration) -> anyhow::Result<()> {
+    let Ok(outcome) = timeout(patience, store.prepare()).await else {
         tracing::warn!(%database, "preparing the schema takes long; serving meanwhile");
         return Ok(());
     };

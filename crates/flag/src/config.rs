@@ -1,5 +1,8 @@
 //! Arguments, environment and `.env`: the same settings by three ways, in this order of precedence.
 
+use std::ffi::OsString;
+use std::path::PathBuf;
+
 use clap::{Args, Parser, Subcommand};
 use flag_cache_redis::Prefix;
 
@@ -43,6 +46,10 @@ pub(crate) struct Settings {
     /// What the names of everything in Redis begin with: clusters that share a Redis each take their own.
     #[arg(long, global = true, env = "REDIS_PREFIX", value_name = "PREFIX", default_value = "flag")]
     pub(crate) redis_prefix: Prefix,
+    /// Where a node of PostgreSQL keeps its last flags, to start from while every store is down. Each node needs a directory
+    /// of its own.
+    #[arg(long, global = true, env = "DATA_DIR", value_name = "DIRECTORY", default_value = DATA)]
+    data_dir: OsString,
     /// The address to listen on. Beyond this machine only with an access token.
     #[arg(long, global = true, env = "HOST", default_value = "127.0.0.1")]
     pub(crate) host: String,
@@ -64,11 +71,19 @@ impl Settings {
         self.database_url.parse().map_err(|advice: String| anyhow::anyhow!("DATABASE_URL: {advice}"))
     }
 
+    /// Where this node keeps its last flags. An empty name leaves the choice to the program.
+    pub(crate) fn data_dir(&self) -> PathBuf {
+        if self.data_dir.is_empty() { DATA.into() } else { self.data_dir.clone().into() }
+    }
+
     /// The Redis that was named. An empty name, as files of settings have it, names none.
     pub(crate) fn redis_url(&self) -> Option<&str> {
         self.redis_url.as_deref().filter(|url| !url.is_empty())
     }
 }
+
+/// The directory of whoever names none.
+const DATA: &str = "data";
 
 const EXAMPLES: &str = "\
 Examples:

@@ -11,7 +11,7 @@ use flag_engine::Engine;
 use flag_http::{Access, AdminToken, Limits, Node, Pages, Telemetry};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::compose;
+use crate::compose::{self, Composition};
 use crate::config::Settings;
 use crate::database::{Database, without_secrets};
 
@@ -28,14 +28,14 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     let address = listener.local_addr().context("the listener has no address")?;
     tell(&settings, &database, &access);
 
-    let parts = compose::parts(&settings, &database).await?;
+    let Composition { parts, disk } = compose::compose(&settings, &database).await?;
     let engine = Arc::new(Engine::start(parts));
     first_snapshot(&engine).await;
     let telemetry = Telemetry::new().context("the meters cannot be set up")?;
     let node = Data::new(Node { engine, access, telemetry, pages: Pages::default() });
     let server =
         flag_http::serve(listener, node.clone(), Limits::default()).context("the server cannot start")?;
-    welcome(address, &node.access);
+    welcome(address, &node);
     let told_twice = stop_when_told(server.handle());
 
     let upkeep = tokio::spawn(async move {
@@ -45,7 +45,12 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
         }
     });
     let outcome = tokio::select! {
-        outcome = server => outcome.context("the server failed"),
+        outcome = server => {
+            if let Some(disk) = disk {
+                disk.finish();
+            }
+            outcome.context("the server failed")
+        }
         () = told_twice => Ok(()),
     };
     upkeep.abort();
@@ -113,14 +118,23 @@ async fn first_snapshot(engine: &Engine) {
     }
 }
 
-fn welcome(address: SocketAddr, access: &Access) {
+fn welcome(address: SocketAddr, node: &Node) {
+    let Node { engine, access, .. } = node;
+    let status = engine.status();
+    let flags = match (status.version, status.origin) {
+        (Some(version), Some(origin)) if status.confirmed.is_none() => format!(
+            "\n  The store does not answer. Flags are from {origin}, at revision {}, until it does.\n",
+            version.revision
+        ),
+        _ => String::new(),
+    };
     // A browser cannot bear a token, so the page to try it is named only where none is needed.
     let (bearer, page) = match access {
         Access::Token(_) => ("-H \"authorization: Bearer $FLAG_ADMIN_TOKEN\" ", String::new()),
         Access::Loopback => ("", format!("\n  Try it in a browser: http://{address}/docs\n")),
     };
     println!(
-        "\n  flag {} listens on http://{address}\n\n  \
+        "\n  flag {} listens on http://{address}\n{flags}\n  \
          curl http://{address}/features {bearer}-H 'content-type: application/json' \
          -d '{{\"key\":\"new_dashboard\",\"enabled\":false}}'\n{page}",
         env!("CARGO_PKG_VERSION"),

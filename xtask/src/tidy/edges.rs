@@ -8,16 +8,25 @@ use super::{
 const RULE: &str = "edge";
 
 /// Every crate of the workspace, and those of ours it may be built on.
-const OURS: [(&str, &[&str]); 9] = [
+const OURS: [(&str, &[&str]); 10] = [
     ("flag-core", &[]),
     ("flag-engine", &["flag-core"]),
     ("flag-store-sqlite", &["flag-core", "flag-engine"]),
     ("flag-store-pg", &["flag-core", "flag-engine"]),
     ("flag-cache-redis", &["flag-core", "flag-engine"]),
+    ("flag-cache-disk", &["flag-core", "flag-engine"]),
     ("flag-http", &["flag-core", "flag-engine"]),
     (
         "flag",
-        &["flag-core", "flag-engine", "flag-store-sqlite", "flag-store-pg", "flag-cache-redis", "flag-http"],
+        &[
+            "flag-core",
+            "flag-engine",
+            "flag-store-sqlite",
+            "flag-store-pg",
+            "flag-cache-redis",
+            "flag-cache-disk",
+            "flag-http",
+        ],
     ),
     ("flag-testkit", &["flag-core", "flag-engine"]),
     ("xtask", &["flag-core", "flag-testkit"]),

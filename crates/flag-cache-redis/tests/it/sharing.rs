@@ -51,7 +51,7 @@ async fn without_the_store_a_node_starts_from_the_shared_snapshot_and_knows_that
     ] {
         let fetched = second.fetch(&environment(), Some(have)).await;
         match fetched {
-            Ok(Fetched::Stale(snapshot, _)) => assert!(is_given && snapshot == *shared, "{have:?}"),
+            Ok(Fetched::Stale { snapshot, .. }) => assert!(is_given && snapshot == *shared, "{have:?}"),
             Err(StoreError::Unavailable(_)) => assert!(!is_given, "{have:?}"),
             other => panic!("{other:?}"),
         }

@@ -45,7 +45,7 @@ pub(crate) async fn commit(store: &MemoryStore, changes: impl IntoIterator<Item 
 pub(crate) async fn everything(source: &dyn FlagSource) -> Result<Snapshot, (Option<Snapshot>, StoreError)> {
     match source.fetch(&environment(), None).await {
         Ok(Fetched::Snapshot(snapshot)) => Ok(snapshot),
-        Ok(Fetched::Stale(snapshot, why)) => Err((Some(snapshot), why)),
+        Ok(Fetched::Stale { snapshot, why, .. }) => Err((Some(snapshot), why)),
         Ok(other) => panic!("whoever has nothing gets a whole snapshot, not {other:?}"),
         Err(why) => Err((None, why)),
     }

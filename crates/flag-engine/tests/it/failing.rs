@@ -151,7 +151,7 @@ impl FlagSource for OldCopy {
     ) -> BoxFuture<'a, Result<Fetched, StoreError>> {
         Box::pin(async move {
             let fetched = self.store.fetch(environment, have).await;
-            fetched.or_else(|why| Ok(Fetched::Stale(self.copy.clone(), why)))
+            fetched.or_else(|why| Ok(Fetched::Stale { snapshot: self.copy.clone(), from: "copy", why }))
         })
     }
 }

@@ -134,7 +134,7 @@ impl Both {
             Fetched::Unchanged => have,
             Fetched::Snapshot(snapshot) => snapshot,
             Fetched::Changes(entries) => fold(have, &entries)?,
-            Fetched::Stale(_, why) => return Err(shown_error(why)),
+            Fetched::Stale { why, .. } => return Err(shown_error(why)),
         };
         same("what was fetched", &shown(&found), &shown(&newest))
     }

@@ -32,6 +32,7 @@ fn help_teaches() {
         "DATABASE_URL",
         "REDIS_URL",
         "REDIS_PREFIX",
+        "DATA_DIR",
         "HOST",
         "PORT",
         "LOG",

@@ -20,6 +20,7 @@ mod write;
 mod bad_input;
 mod command_line;
 mod crash;
+mod disk;
 mod many_flags;
 mod outages;
 mod quarantine;

@@ -6,6 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use tempfile::TempDir;
+
 /// The program under test.
 pub const FLAG: &str = env!("CARGO_BIN_EXE_flag");
 
@@ -13,6 +15,8 @@ pub const FLAG: &str = env!("CARGO_BIN_EXE_flag");
 pub struct Server {
     process: Child,
     pub url: String,
+    /// Where it keeps its flags, unless its settings name another directory: nodes must not share one.
+    _data: TempDir,
 }
 
 /// How a server is started.
@@ -51,6 +55,7 @@ impl Settings {
         for name in ["DATABASE_URL", "REDIS_URL", "REDIS_PREFIX", "HOST", "PORT", "LOG", "FLAG_ADMIN_TOKEN"] {
             command.env_remove(name);
         }
+        command.env_remove("DATA_DIR");
         command.env("DATABASE_URL", &self.database_url).env("PORT", "0").env("LOG", "warn");
         if let Some(url) = &self.redis_url {
             command.env("REDIS_URL", url);
@@ -65,6 +70,10 @@ impl Server {
     /// Starts a server and waits until it says where it listens.
     pub fn start(settings: &Settings) -> Self {
         let mut command = settings.command();
+        let data = tempfile::tempdir().expect("a directory");
+        if settings.environment.iter().all(|(name, _)| name != "DATA_DIR") {
+            command.env("DATA_DIR", data.path());
+        }
         let mut process =
             command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the server starts");
         let errors = BufReader::new(process.stderr.take().expect("its errors are piped"));
@@ -83,7 +92,7 @@ impl Server {
         let url = told.recv_timeout(Duration::from_secs(30));
         let url =
             url.unwrap_or_else(|_| panic!("the server says where it listens; {:?}", process.try_wait()));
-        Self { process, url }
+        Self { process, url, _data: data }
     }
 
     /// The process id.
