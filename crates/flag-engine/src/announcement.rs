@@ -32,11 +32,11 @@ fn is_news(heard: Version, version: Version) -> bool {
 
 /// What a feed has heard: the latest version, and how often it may have missed one.
 #[derive(Default, Debug)]
-pub(crate) struct Heard(watch::Sender<Hint>);
+pub struct Heard(watch::Sender<Hint>);
 
 impl Heard {
     /// Takes a payload from the channel. One that is no announcement is another program's, or a newer one's.
-    pub(crate) fn hear(&self, payload: &str) {
+    pub fn hear(&self, payload: &str) {
         match read(payload) {
             Some(version) => {
                 self.0.send_if_modified(|hint| {
@@ -57,7 +57,8 @@ impl Heard {
     }
 
     /// What is heard from now on.
-    pub(crate) fn hints(&self) -> Hints {
+    #[must_use]
+    pub fn hints(&self) -> Hints {
         self.0.subscribe()
     }
 }

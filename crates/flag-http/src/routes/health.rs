@@ -48,9 +48,10 @@ fn report(status: &Status) -> String {
     let _ = writeln!(lines, "store: {}", status.store.name());
     let (cache, cache_up) = status.cache.map_or(("none", true), |(name, is_up)| (name, is_up));
     let _ = writeln!(lines, "cache: {cache} {}", if cache == "none" { "" } else { up(cache_up) });
-    if let Some(bootstrap) = status.bootstrap {
-        let _ = writeln!(lines, "bootstrap: {} {}", bootstrap.name, up(bootstrap.is_up));
-    }
+    let _ = match status.bootstrap {
+        None => writeln!(lines, "bootstrap: none"),
+        Some(bootstrap) => writeln!(lines, "bootstrap: {} {}", bootstrap.name, up(bootstrap.is_up)),
+    };
     let _ = writeln!(lines, "feed: {} {}", status.feed.0, up(status.feed.1));
     let _ = match status.version {
         None => writeln!(lines, "snapshot: none"),

@@ -161,7 +161,7 @@ pub async fn health_and_meters_can_be_read(client: Client) {
     assert_eq!(client.get("/healthz").await.expect(200).text, "ok\n");
     let ready = client.get("/readyz").await.expect(200).text;
     let parts: Vec<&str> = ready.lines().map(|line| line.split(':').next().unwrap()).collect();
-    assert_eq!(parts, ["ready", "store", "cache", "feed", "snapshot"], "{ready}");
+    assert_eq!(parts, ["ready", "store", "cache", "bootstrap", "feed", "snapshot"], "{ready}");
     assert!(ready.contains("store: up") && ready.contains("revision 1, 1 flags"), "{ready}");
     let meters = client.get("/metrics").await.expect(200).text;
     for name in [
@@ -171,6 +171,8 @@ pub async fn health_and_meters_can_be_read(client: Client) {
         "flag_store_up 1",
         "flag_feed_up 1",
         "flag_cache_up 1",
+        "flag_bootstrap_up 1",
+        "flag_bootstrap_refused_total 0",
         "flag_store_confirmed_age_seconds",
         "http_requests_total{",
         "http_request_duration_seconds_bucket{",
