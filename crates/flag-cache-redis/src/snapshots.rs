@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use deadpool_redis::redis::aio::MultiplexedConnection;
 use deadpool_redis::redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, Script, cmd};
-use deadpool_redis::{Connection, Manager, Pool, Runtime};
+use deadpool_redis::{Connection, Manager, Pool, PoolError, Runtime, TimeoutType};
 use flag_core::{Epoch, Revision, Snapshot, Version};
-use flag_engine::EnvironmentName;
 use flag_engine::document::{SnapshotDocument, Unreadable, read_snapshot};
+use flag_engine::{Bound, BoundHits, EnvironmentName};
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -75,6 +75,10 @@ pub(crate) struct Head {
 pub(crate) struct SharedSnapshots {
     pool: Pool,
     prefix: Prefix,
+    /// How often somebody waited too long for a connection.
+    wait: Bound,
+    /// How often a snapshot was too large to be shared, or to be read.
+    size: Bound,
 }
 
 impl SharedSnapshots {
@@ -89,7 +93,13 @@ impl SharedSnapshots {
             .recycle_timeout(Some(CONNECT))
             .runtime(Runtime::Tokio1)
             .build();
-        Ok(Self { pool: pool.map_err(|_| ConfigError::Unreadable)?, prefix })
+        let (wait, size) = (Bound::new("redis_connections"), Bound::new("redis_snapshot_size"));
+        Ok(Self { pool: pool.map_err(|_| ConfigError::Unreadable)?, prefix, wait, size })
+    }
+
+    /// How often each bound was hit.
+    pub(crate) fn bounds(&self) -> Vec<BoundHits> {
+        vec![self.wait.hits(), self.size.hits()]
     }
 
     /// Asks whether Redis answers.
@@ -117,6 +127,7 @@ impl SharedSnapshots {
     /// The snapshot that `head` names.
     pub(crate) async fn read(&self, head: &Head) -> Result<Snapshot, CacheError> {
         if head.pieces > MOST_PIECES {
+            self.size.hit();
             return Err(CacheError::TooLarge(MOST_PIECES * PIECE));
         }
         let mut link = self.link().await?;
@@ -158,6 +169,9 @@ impl SharedSnapshots {
             let written = writing.await.map_err(|error| Unreadable(error.to_string()))?;
             // If storing failed, the writer only noticed that nobody takes its pieces.
             let complete = stored.and_then(|count| written.map(|()| count).map_err(CacheError::from));
+            if matches!(complete, Err(CacheError::TooLarge(_))) {
+                self.size.hit();
+            }
             if complete.is_err() {
                 // They would go by themselves in a while, but may be what fills Redis.
                 let _: Result<u8, _> = link.ask(cmd("UNLINK").arg(&body)).await;
@@ -185,7 +199,12 @@ impl SharedSnapshots {
     }
 
     async fn link(&self) -> Result<Link, CacheError> {
-        Ok(Link(self.pool.get().await?))
+        let link = self.pool.get().await.inspect_err(|error| {
+            if matches!(error, PoolError::Timeout(TimeoutType::Wait)) {
+                self.wait.hit();
+            }
+        });
+        Ok(Link(link?))
     }
 }
 
@@ -258,7 +277,8 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn however_writes_interleave_the_newest_of_an_epoch_stays() {
         let (one, environment) = shared();
-        let other = SharedSnapshots { pool: one.pool.clone(), prefix: one.prefix.clone() };
+        let (wait, size) = (Bound::new("redis_connections"), Bound::new("redis_snapshot_size"));
+        let other = SharedSnapshots { pool: one.pool.clone(), prefix: one.prefix.clone(), wait, size };
         let nodes = [one, Arc::new(other)];
         // Revisions whose texts would compare wrongly, and beyond what a float can tell apart.
         let start = [8, 98, (1 << 53) - 1, Revision::MAX - 400];

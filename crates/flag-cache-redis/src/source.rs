@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use deadpool_redis::redis::Client;
 use flag_core::{Snapshot, Version};
-use flag_engine::{BoxFuture, EnvironmentName, Fetched, FlagSource, StoreError, with_causes};
+use flag_engine::{BoundHits, BoxFuture, EnvironmentName, Fetched, FlagSource, StoreError, with_causes};
 use tokio::task::JoinHandle;
 
 use crate::error::{CacheError, ConfigError};
@@ -150,6 +150,10 @@ impl FlagSource for RedisSource {
 
     fn offer(&self, environment: &EnvironmentName, snapshot: &Arc<Snapshot>) {
         self.kept.offer(environment, snapshot);
+    }
+
+    fn bounds(&self) -> Vec<BoundHits> {
+        self.shared.bounds()
     }
 
     fn cache(&self) -> Option<(&'static str, bool)> {

@@ -26,6 +26,11 @@ impl SnapshotCell {
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Where the live snapshot stands.
+    pub(crate) fn version(&self) -> Option<Version> {
+        *self.versions.borrow()
+    }
+
     /// How long ago the live snapshot became live.
     pub(crate) fn age(&self) -> Option<Duration> {
         self.since.lock().unwrap_or_else(PoisonError::into_inner).map(|since| since.elapsed())

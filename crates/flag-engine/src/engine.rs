@@ -1,23 +1,32 @@
 //! The engine: one environment, kept in memory, changed through the store, kept up to date by hints and by asking.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use flag_core::{Entry, Snapshot, Version};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{Mutex, mpsc, oneshot, watch};
+use tokio::sync::{Mutex, Notify, Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::bound::{BoundHits, Bounds};
+use crate::catch_up;
 use crate::cell::{Published, SnapshotCell};
 use crate::commit::{self, ApplyError, Committed, DEADLINE, QUEUE, Request, Ticket, Waiting};
+use crate::convergence::{self, Roster};
 use crate::environment::EnvironmentName;
 use crate::follow;
 use crate::mend;
+use crate::nodes::NodeIdentity;
 use crate::ports::{ChangeFeed, Fetched, FlagSource, FlagStore, HistoryPage, StoreError};
+use crate::report;
 use crate::status::{Status, Vitals, count};
 use crate::tally::{self, Digested};
+
+/// How long a node that stops waits until the store has taken note of it.
+const CLOSING: Duration = Duration::from_secs(3);
 
 /// What an engine is made of.
 pub struct Parts {
@@ -29,18 +38,22 @@ pub struct Parts {
     pub source: Arc<dyn FlagSource>,
     /// How nodes tell each other of changes.
     pub feed: Arc<dyn ChangeFeed>,
+    /// Which node this is.
+    pub node: NodeIdentity,
 }
 
 /// The engine of one environment. Dropping it ends its tasks; writes that are under way are finished first.
 pub struct Engine {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     queue: mpsc::Sender<Waiting>,
     following: JoinHandle<()>,
     mending: JoinHandle<()>,
     tallying: JoinHandle<()>,
+    /// The task that reports, and the word that it should end; taken by whoever closes the engine.
+    reporting: std::sync::Mutex<Option<(JoinHandle<()>, oneshot::Sender<()>)>>,
     /// The runtime that the engine was started on. Connections that stores make belong to the runtime they are made on, and
     /// a caller's may end before the engine does.
-    runtime: Handle,
+    pub(crate) runtime: Handle,
 }
 
 /// What the engine's tasks share.
@@ -53,6 +66,15 @@ pub(crate) struct Shared {
     pub(crate) vitals: Vitals,
     /// The newest digest there is; that of the live snapshot as a rule.
     pub(crate) digests: watch::Sender<Option<Digested>>,
+    pub(crate) bounds: Bounds,
+    /// Wakes the task that keeps up.
+    pub(crate) wake: Notify,
+    /// Places for readers that wait for a revision.
+    pub(crate) readers: Semaphore,
+    /// Places for those who ask whether all nodes have come to one.
+    pub(crate) watchers: Semaphore,
+    pub(crate) node: NodeIdentity,
+    pub(crate) roster: Roster,
     /// Held while the source is asked, so that an answer that took long cannot be taken for a newer one.
     refreshing: Mutex<()>,
 }
@@ -62,16 +84,43 @@ impl Engine {
     /// none, and says so.
     #[must_use]
     pub fn start(parts: Parts) -> Self {
-        let Parts { environment, store, source, feed } = parts;
-        let (cell, vitals) = (SnapshotCell::new(), Vitals::new());
-        let (digests, refreshing) = (watch::Sender::new(None), Mutex::new(()));
-        let shared = Arc::new(Shared { environment, store, source, feed, cell, vitals, digests, refreshing });
+        let Parts { environment, store, source, feed, node } = parts;
+        let shared = Arc::new(Shared {
+            environment,
+            store,
+            source,
+            feed,
+            node,
+            cell: SnapshotCell::new(),
+            vitals: Vitals::new(),
+            digests: watch::Sender::new(None),
+            bounds: Bounds::new(),
+            wake: Notify::new(),
+            readers: Semaphore::new(catch_up::READERS),
+            watchers: Semaphore::new(convergence::REQUESTS),
+            roster: Roster::default(),
+            refreshing: Mutex::new(()),
+        });
         let (queue, waiting) = mpsc::channel(QUEUE);
         let following = tokio::spawn(follow::run(Arc::clone(&shared)));
         let mending = tokio::spawn(mend::run(Arc::clone(&shared)));
         let tallying = tokio::spawn(tally::run(Arc::clone(&shared)));
         tokio::spawn(commit::run(Arc::clone(&shared), waiting));
-        Self { shared, queue, following, mending, tallying, runtime: Handle::current() }
+        let (close, closing) = oneshot::channel();
+        let reporting = tokio::spawn(report::run(Arc::clone(&shared), closing));
+        let reporting = std::sync::Mutex::new(Some((reporting, close)));
+        Self { shared, queue, following, mending, tallying, reporting, runtime: Handle::current() }
+    }
+
+    /// Takes the node out of the store's list of live nodes, because it is about to stop. It goes on answering, but
+    /// no longer reports. Takes at most three seconds.
+    pub async fn close(&self) {
+        let reporting = self.reporting.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((task, close)) = reporting {
+            // Its receiver is gone only if the task has ended.
+            let _ = close.send(());
+            let _ = timeout(CLOSING, task).await;
+        }
     }
 
     /// The environment that it keeps.
@@ -104,6 +153,7 @@ impl Engine {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => {
                 count(&self.shared.vitals.turned_away, 1);
+                self.shared.bounds.waiting_writes.hit();
                 return Err(ApplyError::Overloaded);
             }
             Err(TrySendError::Closed(_)) => {
@@ -111,9 +161,22 @@ impl Engine {
                 return Err(ApplyError::Unavailable);
             }
         }
-        match timeout_at(deadline, outcome).await {
+        let outcome = match timeout_at(deadline, outcome).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) | Err(_) => Err(ticket.withdraw()),
+        };
+        outcome.inspect_err(|error| self.count(error, deadline))
+    }
+
+    /// Counts a write that came to nothing because of a bound.
+    fn count(&self, error: &ApplyError, deadline: Instant) {
+        let bounds = &self.shared.bounds;
+        match error {
+            ApplyError::Overloaded => bounds.commit_attempts.hit(),
+            ApplyError::Unavailable | ApplyError::Uncertain if Instant::now() >= deadline => {
+                bounds.write_deadline.hit();
+            }
+            _ => {}
         }
     }
 
@@ -128,7 +191,10 @@ impl Engine {
         let answer = self.runtime.spawn(async move {
             let page = HistoryPage { before, flag: flag.as_ref(), limit };
             let answer = timeout_at(deadline, shared.store.history(&shared.environment, page)).await;
-            answer.unwrap_or_else(|_| Err(StoreError::Unavailable("no answer in time".into())))
+            answer.unwrap_or_else(|_| {
+                shared.bounds.history_deadline.hit();
+                Err(StoreError::Unavailable("no answer in time".into()))
+            })
         });
         let answer = answer.await.unwrap_or_else(|ended| Err(StoreError::Unavailable(Box::new(ended))));
         answer.inspect_err(|error| self.shared.vitals.failed(error))
@@ -137,7 +203,7 @@ impl Engine {
     /// How the engine is doing.
     #[must_use]
     pub fn status(&self) -> Status {
-        let Shared { cell, vitals, source, feed, digests, .. } = &*self.shared;
+        let Shared { cell, vitals, store: keeper, source, feed, digests, roster, bounds, .. } = &*self.shared;
         let snapshot = cell.load();
         let (store, confirmed) = vitals.store();
         Status {
@@ -156,12 +222,26 @@ impl Engine {
             changes: vitals.changes.load(Ordering::Relaxed),
             conflicts: vitals.conflicts.load(Ordering::Relaxed),
             turned_away: vitals.turned_away.load(Ordering::Relaxed),
+            cluster: roster.cluster(),
+            bounds: by_name(bounds.hits().into_iter().chain(keeper.bounds()).chain(source.bounds())),
         }
     }
 }
 
+/// In the order of names. A source may be the store itself, and then tells the same.
+fn by_name(hits: impl Iterator<Item = BoundHits>) -> Vec<BoundHits> {
+    let mut hits: Vec<BoundHits> = hits.collect();
+    hits.sort_by_key(|bound| bound.name);
+    hits.dedup_by_key(|bound| bound.name);
+    hits
+}
+
 impl Drop for Engine {
     fn drop(&mut self) {
+        if let Some((reporting, _)) = self.reporting.get_mut().unwrap_or_else(PoisonError::into_inner).take()
+        {
+            reporting.abort();
+        }
         self.following.abort();
         self.mending.abort();
         self.tallying.abort();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::engine::Shared;
 use crate::ports::Hint;
@@ -12,23 +12,33 @@ use crate::ports::Hint;
 const POLL: Duration = Duration::from_secs(1);
 /// How long it waits before it asks a store again that failed.
 const RETRY: Duration = Duration::from_millis(500);
+/// How long after an answer it asks again at the earliest for readers who wait for a revision, which may not exist.
+const APART: Duration = Duration::from_millis(10);
 
 /// Keeps up until the engine is closed.
 pub(crate) async fn run(shared: Arc<Shared>) {
     let mut hints = shared.feed.hints();
     let mut heard = *hints.borrow_and_update();
     loop {
-        let pause = match shared.refresh().await {
+        let outcome = shared.refresh().await;
+        // A store that fails is not asked more often because somebody waits for it.
+        let may_be_woken = outcome.is_ok();
+        let pause = match outcome {
             Ok(()) => POLL,
             Err(error) => {
                 shared.vitals.failed(&error);
                 RETRY
             }
         };
-        let due = Instant::now() + pause;
+        let refreshed = Instant::now();
+        let due = refreshed + pause;
         while Instant::now() < due {
             tokio::select! {
                 () = sleep(due.saturating_duration_since(Instant::now())) => break,
+                () = shared.wake.notified(), if may_be_woken => {
+                    sleep_until(refreshed + APART).await;
+                    break;
+                }
                 changed = hints.changed() => {
                     let hint = *hints.borrow_and_update();
                     if changed.is_err() {

@@ -6,9 +6,12 @@
 
 pub mod announcement;
 mod backoff;
+mod bound;
+mod catch_up;
 mod cell;
 mod channel_feed;
 mod commit;
+mod convergence;
 mod digest;
 pub mod document;
 mod engine;
@@ -16,24 +19,30 @@ mod environment;
 mod follow;
 mod loading;
 mod mend;
+mod nodes;
 mod ports;
 mod process_feed;
+mod report;
 mod rows;
 mod status;
 mod tally;
 
 pub use backoff::jittered;
+pub use bound::{Bound, BoundHits};
+pub use catch_up::CatchUpError;
 pub use channel_feed::{Channel, ChannelFeed, Session};
 pub use commit::{ApplyError, Committed, Precondition, Request};
+pub use convergence::{Convergence, ConvergenceError, Progress};
 pub use digest::{Digest, RowSum};
 pub use engine::{Engine, Parts};
 pub use environment::EnvironmentName;
 pub use loading::{Column, LoadedRows};
+pub use nodes::{MOST_NODES, NODE_EXPIRY, NodeId, NodeIdentity, NodeName, NodeReport, SeenNode};
 pub use ports::{
     Appended, Batch, Bootstrap, BoxFuture, ChangeFeed, Fetched, FlagSource, FlagStore, Hint, Hints,
     HistoryPage, StoreError,
 };
 pub use process_feed::ProcessFeed;
 pub use rows::{OverrideRow, Rows};
-pub use status::{Status, StoreStatus, with_causes};
+pub use status::{Cluster, Status, StoreStatus, with_causes};
 pub use tally::Digested;

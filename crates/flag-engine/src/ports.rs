@@ -8,7 +8,9 @@ use std::sync::Arc;
 use flag_core::{Entry, FlagKey, Revision, Snapshot, Version};
 use tokio::sync::watch;
 
+use crate::bound::BoundHits;
 use crate::environment::EnvironmentName;
+use crate::nodes::{NodeId, NodeReport, SeenNode};
 use crate::rows::Rows;
 
 /// A future behind a port.
@@ -35,6 +37,11 @@ pub trait FlagSource: Send + Sync + 'static {
     /// not let the caller wait. One that lacks flags is never shown.
     fn offer(&self, environment: &EnvironmentName, snapshot: &Arc<Snapshot>) {
         let _ = (environment, snapshot);
+    }
+
+    /// How often each bound of this source was hit; those of what it is wrapped round are not among them.
+    fn bounds(&self) -> Vec<BoundHits> {
+        Vec::new()
     }
 
     /// The name of the cache that stands between this source and the store, if there is one, and whether it answers.
@@ -105,6 +112,38 @@ pub trait FlagStore: FlagSource {
         environment: &'a EnvironmentName,
         page: HistoryPage<'a>,
     ) -> BoxFuture<'a, Result<Vec<Entry>, StoreError>>;
+
+    /// Notes where a node stands, in the place of what it reported before, and forgets nodes that have not reported for
+    /// longer than [`NODE_EXPIRY`](crate::NODE_EXPIRY). Reports need not be durable, and must keep nobody waiting who
+    /// fetches or appends.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it was not noted.
+    fn report<'a>(
+        &'a self,
+        environment: &'a EnvironmentName,
+        report: &'a NodeReport,
+    ) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// Forgets a node, which stops. One that is not known is no error.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it may not have been forgotten.
+    fn withdraw<'a>(
+        &'a self,
+        environment: &'a EnvironmentName,
+        node: NodeId,
+    ) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// The nodes that have reported within [`NODE_EXPIRY`](crate::NODE_EXPIRY) by the store's clock, in the order of their
+    /// ids; of more than [`MOST_NODES`](crate::MOST_NODES) only the first.
+    ///
+    /// # Errors
+    /// As [`FlagSource::fetch`].
+    fn nodes<'a>(
+        &'a self,
+        environment: &'a EnvironmentName,
+    ) -> BoxFuture<'a, Result<Vec<SeenNode>, StoreError>>;
 }
 
 /// What is written in one transaction: log entries, whose revisions follow the expected one, and the rows of the state that

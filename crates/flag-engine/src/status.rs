@@ -7,6 +7,7 @@ use std::time::Duration;
 use flag_core::{Quarantine, Version};
 use tokio::time::Instant;
 
+use crate::bound::BoundHits;
 use crate::ports::{Bootstrap, StoreError};
 use crate::tally::Digested;
 
@@ -47,6 +48,21 @@ pub struct Status {
     pub conflicts: u64,
     /// How many writes were turned away because too many were waiting.
     pub turned_away: u64,
+    /// What this node last heard of the others; nothing if that was too long ago.
+    pub cluster: Option<Cluster>,
+    /// How often each bound was hit, in the order of their names.
+    pub bounds: Vec<BoundHits>,
+}
+
+/// The live nodes of an environment, this one included.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Cluster {
+    /// How many there are.
+    pub nodes: usize,
+    /// How many of them had not come as far as this one.
+    pub behind: usize,
+    /// Whether two of them stand at one version and hold different flags.
+    pub disagreement: bool,
 }
 
 /// What the store said when it was last asked.

@@ -2,6 +2,7 @@
 
 mod body;
 mod members;
+mod minimum;
 mod path;
 mod percent;
 mod query;
@@ -16,6 +17,7 @@ pub(crate) use query::parse as parse_query;
 
 pub(crate) use body::{Body, Shape};
 pub(crate) use members::{Members, Optional, Required};
+pub(crate) use minimum::MinRevision;
 pub(crate) use path::{FlagPath, subject_in_path};
 pub(crate) use query::{NoParameters, Query, Search};
-pub(crate) use value::{Attributes, ContextId, Limit, Read};
+pub(crate) use value::{Attributes, ContextId, Limit, Read, Seconds};

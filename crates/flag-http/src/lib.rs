@@ -6,10 +6,12 @@
 mod access;
 mod answer;
 mod conditional;
+mod connections;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
 mod input;
+mod meters;
 mod middleware;
 mod node;
 mod openapi;
@@ -19,6 +21,7 @@ mod server;
 mod telemetry;
 
 pub use access::{Access, AdminToken, InvalidToken};
+pub use connections::Connections;
 pub use node::Node;
 pub use openapi::document as openapi;
 pub use routes::pages::Pages;

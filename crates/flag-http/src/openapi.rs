@@ -4,7 +4,7 @@ use utoipa::openapi::OpenApi as Document;
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
 use crate::problem::ProblemDocument;
-use crate::routes::{changes, evaluate, features, health, overrides, settings};
+use crate::routes::{changes, convergence, evaluate, features, health, overrides, settings};
 
 /// The OpenAPI document of every route.
 #[must_use]
@@ -18,8 +18,8 @@ pub fn document() -> Document {
         title = "Feature flag engine",
         description = "Define features, switch them for everybody, for a user, a group, a region or a percentage of \
             users, and ask what a context gets and why. The routes below `/features` speak of the environment `default`, \
-            and stand below `/environments/default/features` as well. Every answer carries `Flag-Revision`. Every \
-            failure is a problem document with a stable `code`. Writes honour `If-Match` with a flag's `ETag`, and put \
+            and stand below `/environments/default/features` as well. Every answer carries `Flag-Revision`; a request \
+            that reads and sends `Flag-Min-Revision` is answered at that revision or a later one. Every failure is a problem document with a stable `code`. Writes honour `If-Match` with a flag's `ETag`, and put \
             the name in `Flag-Author` into the log.",
     ),
     paths(
@@ -38,6 +38,7 @@ pub fn document() -> Document {
         overrides::pin_region,
         overrides::release_region,
         changes::list,
+        convergence::read,
         health::alive,
         health::ready,
         health::metrics,
@@ -56,6 +57,16 @@ pub(crate) struct PageQuery {
     limit: Option<u16>,
     /// The `nextCursor` of the page before.
     cursor: Option<String>,
+}
+
+/// From which revision on.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "only its description is used")]
+pub(crate) struct MinRevisionHeader {
+    /// Answer at this revision or a later one; the node catches up first, for two seconds at most.
+    #[param(rename = "Flag-Min-Revision")]
+    minimum: Option<u64>,
 }
 
 /// A flag.

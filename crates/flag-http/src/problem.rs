@@ -30,6 +30,7 @@ pub(crate) enum Code {
     UnsupportedMediaType,
     Internal,
     NotReady,
+    Behind,
     StoreUnavailable,
     FlagUnreadable,
     OutcomeUnknown,
@@ -71,6 +72,7 @@ impl Code {
             }
             Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong here"),
             Self::NotReady => ("not_ready", StatusCode::SERVICE_UNAVAILABLE, "The node is not ready"),
+            Self::Behind => ("behind", StatusCode::SERVICE_UNAVAILABLE, "The node is behind"),
             Self::StoreUnavailable => {
                 ("store_unavailable", StatusCode::SERVICE_UNAVAILABLE, "The store cannot be reached")
             }

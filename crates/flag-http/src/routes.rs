@@ -3,6 +3,7 @@
 use actix_web::web;
 
 pub(crate) mod changes;
+pub(crate) mod convergence;
 pub(crate) mod docs;
 pub(crate) mod evaluate;
 pub(crate) mod features;
@@ -22,6 +23,7 @@ pub(crate) fn mount(config: &mut web::ServiceConfig) {
             web::scope("/environments/{environment}")
                 .wrap(actix_web::middleware::from_fn(environment::check))
                 .service(web::resource("/changes").get(changes::list))
+                .service(web::resource("/convergence").get(convergence::read))
                 .service(web::scope("/features").configure(mount_features)),
         )
         .service(web::resource("/healthz").get(health::alive))

@@ -2,12 +2,14 @@
 
 use std::io;
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 
+use crate::connections;
 use crate::middleware::{admission, head, rescue, trace};
 use crate::node::Node;
 use crate::routes;
@@ -32,6 +34,7 @@ impl Default for Limits {
 /// # Errors
 /// [`io::Error`] if the listener cannot be used.
 pub fn serve(listener: TcpListener, node: web::Data<Node>, limits: Limits) -> io::Result<Server> {
+    let connections = Arc::clone(&node.connections);
     let server = HttpServer::new(move || {
         App::new()
             .app_data(node.clone())
@@ -44,7 +47,8 @@ pub fn serve(listener: TcpListener, node: web::Data<Node>, limits: Limits) -> io
     .keep_alive(Duration::from_secs(75))
     .client_request_timeout(Duration::from_secs(5))
     .client_disconnect_timeout(Duration::from_secs(2))
-    .max_connections(2_000)
+    .max_connections(connections::MOST)
+    .on_connect(move |_, belongings| connections.count(belongings))
     .disable_signals()
     .shutdown_timeout(limits.shutdown_seconds);
     let server = match limits.workers {

@@ -13,6 +13,7 @@ mod feed;
 mod fetch;
 mod history;
 mod migration;
+mod nodes;
 mod pool;
 mod settings;
 mod store;

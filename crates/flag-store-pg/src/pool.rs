@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
-use flag_engine::StoreError;
+use deadpool_postgres::{
+    Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType, Timeouts,
+};
+use flag_engine::{Bound, BoundHits, StoreError};
 use tokio::time::timeout;
 use tokio_postgres::{Config, NoTls};
 
@@ -16,11 +18,15 @@ const WAIT: Duration = Duration::from_millis(500);
 const RECYCLE: Duration = Duration::from_secs(1);
 
 /// Connections for one purpose, so that no other purpose can take them all.
-pub(crate) struct Connections(Pool);
+pub(crate) struct Connections {
+    pool: Pool,
+    /// How often somebody waited too long for one.
+    wait: Bound,
+}
 
 impl Connections {
-    /// At most `size` connections, made when they are needed.
-    pub(crate) fn new(config: &Config, size: usize) -> Result<Self, ConfigError> {
+    /// At most `size` connections, made when they are needed. Waits that are too long are counted under `name`.
+    pub(crate) fn new(config: &Config, size: usize, name: &'static str) -> Result<Self, ConfigError> {
         // An idle connection is asked whether it lives before it is used: the quick way only looks at the local socket.
         let manager = ManagerConfig { recycling_method: RecyclingMethod::Verified };
         let timeouts = Timeouts { wait: Some(WAIT), create: Some(CONNECT), recycle: Some(RECYCLE) };
@@ -29,13 +35,23 @@ impl Connections {
             .timeouts(timeouts)
             .runtime(Runtime::Tokio1)
             .build()
-            .map(Self)
+            .map(|pool| Self { pool, wait: Bound::new(name) })
             .map_err(|error| ConfigError::Unreadable(error.to_string()))
     }
 
     /// A connection that was alive a moment ago.
     pub(crate) async fn take(&self) -> Result<Object, StoreError> {
-        self.0.get().await.map_err(|error| StoreError::Unavailable(Box::new(error)))
+        self.pool.get().await.map_err(|error| {
+            if matches!(error, PoolError::Timeout(TimeoutType::Wait)) {
+                self.wait.hit();
+            }
+            StoreError::Unavailable(Box::new(error))
+        })
+    }
+
+    /// How often somebody waited too long for a connection that others used.
+    pub(crate) fn waited_in_vain(&self) -> BoundHits {
+        self.wait.hits()
     }
 
     /// Does `work`, unless it takes longer than `limit`. Work that commits nothing may be given up at any point.
@@ -56,6 +72,6 @@ impl Connections {
     /// Closes every connection that is not in use. When one went silent the others have as a rule, and to find that out one
     /// by one would take as many timeouts after the server is back.
     pub(crate) fn forget_idle(&self) {
-        self.0.retain(|_, _| false);
+        self.pool.retain(|_, _| false);
     }
 }

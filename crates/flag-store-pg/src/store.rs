@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use flag_core::{Entry, Version};
 use flag_engine::{
-    Appended, Batch, BoxFuture, EnvironmentName, Fetched, FlagSource, FlagStore, HistoryPage, StoreError,
+    Appended, Batch, BoundHits, BoxFuture, EnvironmentName, Fetched, FlagSource, FlagStore, HistoryPage,
+    NodeId, NodeReport, SeenNode, StoreError,
 };
 
 use tokio::time::Instant;
@@ -13,7 +14,7 @@ use tokio::time::Instant;
 use crate::error::{ConfigError, PrepareError};
 use crate::migration::{Preparation, Prepared};
 use crate::pool::Connections;
-use crate::{append, fetch, history, settings};
+use crate::{append, fetch, history, nodes, settings};
 
 /// How many connections serve writers: one task of the engine commits, and a connection that it gave up may still be in use.
 const WRITERS: usize = 2;
@@ -21,6 +22,8 @@ const WRITERS: usize = 2;
 const READERS: usize = 4;
 /// How many connections serve refreshing, which must not queue behind requests.
 const REFRESH: usize = 2;
+/// How many connections serve the heartbeats of nodes: one reports, one asks for the others. Nobody else waits for them.
+const HEARTBEATS: usize = 2;
 /// How long a request may take, a commit not counted.
 const REQUEST: Duration = Duration::from_secs(2);
 
@@ -29,6 +32,7 @@ pub struct PgStore {
     writers: Connections,
     readers: Connections,
     refresh: Connections,
+    heartbeats: Connections,
     preparation: Preparation,
 }
 
@@ -41,9 +45,10 @@ impl PgStore {
     pub fn new(url: &str) -> Result<Self, ConfigError> {
         let config = settings::read(url)?;
         Ok(Self {
-            writers: Connections::new(&config, WRITERS)?,
-            readers: Connections::new(&config, READERS)?,
-            refresh: Connections::new(&config, REFRESH)?,
+            writers: Connections::new(&config, WRITERS, "postgres_writers")?,
+            readers: Connections::new(&config, READERS, "postgres_readers")?,
+            refresh: Connections::new(&config, REFRESH, "postgres_refresh")?,
+            heartbeats: Connections::new(&config, HEARTBEATS, "postgres_heartbeats")?,
             preparation: Preparation::new(config),
         })
     }
@@ -120,6 +125,30 @@ impl PgStore {
         };
         self.readers.within(REQUEST, read).await
     }
+
+    async fn report(&self, environment: &EnvironmentName, report: &NodeReport) -> Result<(), StoreError> {
+        let write = async {
+            self.ready().await?;
+            nodes::report(self.heartbeats.take().await?, environment, report).await
+        };
+        self.heartbeats.within(REQUEST, write).await
+    }
+
+    async fn withdraw(&self, environment: &EnvironmentName, node: NodeId) -> Result<(), StoreError> {
+        let write = async {
+            self.ready().await?;
+            nodes::withdraw(self.heartbeats.take().await?, environment, node).await
+        };
+        self.heartbeats.within(REQUEST, write).await
+    }
+
+    async fn nodes(&self, environment: &EnvironmentName) -> Result<Vec<SeenNode>, StoreError> {
+        let read = async {
+            self.ready().await?;
+            nodes::read(self.heartbeats.take().await?, environment).await
+        };
+        self.heartbeats.within(REQUEST, read).await
+    }
 }
 
 impl fmt::Debug for PgStore {
@@ -136,6 +165,12 @@ impl FlagSource for PgStore {
         have: Option<Version>,
     ) -> BoxFuture<'a, Result<Fetched, StoreError>> {
         Box::pin(self.fetch(environment, have))
+    }
+
+    fn bounds(&self) -> Vec<BoundHits> {
+        [&self.writers, &self.readers, &self.refresh, &self.heartbeats]
+            .map(Connections::waited_in_vain)
+            .to_vec()
     }
 }
 
@@ -155,5 +190,28 @@ impl FlagStore for PgStore {
         page: HistoryPage<'a>,
     ) -> BoxFuture<'a, Result<Vec<Entry>, StoreError>> {
         Box::pin(self.history(environment, page))
+    }
+
+    fn report<'a>(
+        &'a self,
+        environment: &'a EnvironmentName,
+        report: &'a NodeReport,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(self.report(environment, report))
+    }
+
+    fn withdraw<'a>(
+        &'a self,
+        environment: &'a EnvironmentName,
+        node: NodeId,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(self.withdraw(environment, node))
+    }
+
+    fn nodes<'a>(
+        &'a self,
+        environment: &'a EnvironmentName,
+    ) -> BoxFuture<'a, Result<Vec<SeenNode>, StoreError>> {
+        Box::pin(self.nodes(environment))
     }
 }

@@ -11,7 +11,7 @@ use crate::error::OpenError;
 
 /// How long SQLite waits for another process's lock: less than the engine waits for SQLite, so that a write that fails is
 /// known to have failed.
-const BUSY: Duration = Duration::from_secs(2);
+pub(crate) const BUSY: Duration = Duration::from_secs(2);
 
 /// How long to wait while another process migrates, and how often to look.
 const LOCK_WAIT: Duration = Duration::from_secs(60);
@@ -49,7 +49,7 @@ pub(crate) fn migrate(path: &Path) -> Result<(Connection, Migrated), OpenError> 
 
 /// Creates the file if it is missing, for its owner alone: it may hold the ids of people. SQLite gives the files that it puts
 /// beside it the same rights.
-fn create(path: &Path) -> io::Result<()> {
+pub(crate) fn create(path: &Path) -> io::Result<()> {
     let mut options = File::options();
     options.create(true).append(true);
     #[cfg(unix)]

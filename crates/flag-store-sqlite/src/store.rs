@@ -4,13 +4,14 @@ use std::path::Path;
 
 use flag_core::{Entry, Version};
 use flag_engine::{
-    Appended, Batch, BoxFuture, EnvironmentName, Fetched, FlagSource, FlagStore, HistoryPage, StoreError,
+    Appended, Batch, BoundHits, BoxFuture, EnvironmentName, Fetched, FlagSource, FlagStore, HistoryPage,
+    NodeId, NodeReport, SeenNode, StoreError,
 };
 
 use crate::error::OpenError;
 use crate::migrations::{self, Migrated};
 use crate::worker::Worker;
-use crate::{read, write};
+use crate::{nodes, read, write};
 
 /// A store in one SQLite file. Several may be open on the same file, also in several processes of one machine.
 ///
@@ -20,6 +21,8 @@ pub struct SqliteStore {
     reader: Worker,
     /// Reads the log, which anybody may ask for at any length: nobody who keeps up or writes has to wait behind it.
     historian: Worker,
+    /// Keeps the heartbeats of nodes, in a file of their own; absent if that cannot be used.
+    heartbeats: Option<Worker>,
 }
 
 impl SqliteStore {
@@ -35,10 +38,32 @@ impl SqliteStore {
             tracing::info!(path = %path.display(), version = migrated.version, "migrated the database");
         }
         let (reader, historian) = (migrations::connect(path)?, migrations::connect(path)?);
-        let writer = Worker::start("sqlite-writer", connection).map_err(OpenError::Thread)?;
-        let reader = Worker::start("sqlite-reader", reader).map_err(OpenError::Thread)?;
-        let historian = Worker::start("sqlite-history", historian).map_err(OpenError::Thread)?;
-        Ok(Self { writer, reader, historian })
+        let writer =
+            Worker::start("sqlite-writer", connection, "sqlite_writer_queue").map_err(OpenError::Thread)?;
+        let reader =
+            Worker::start("sqlite-reader", reader, "sqlite_reader_queue").map_err(OpenError::Thread)?;
+        let historian =
+            Worker::start("sqlite-history", historian, "sqlite_history_queue").map_err(OpenError::Thread)?;
+        let heartbeats = match nodes::open(path) {
+            Ok(connection) => Some(
+                Worker::start("sqlite-nodes", connection, "sqlite_nodes_queue").map_err(OpenError::Thread)?,
+            ),
+            Err(error) => {
+                tracing::warn!(%error, "nodes cannot report; convergence is not known");
+                None
+            }
+        };
+        Ok(Self { writer, reader, historian, heartbeats })
+    }
+
+    async fn heartbeat<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut rusqlite::Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        match &self.heartbeats {
+            Some(heartbeats) => reading(heartbeats.run(job)).await,
+            None => Err(StoreError::Unavailable("the file of heartbeats cannot be used".into())),
+        }
     }
 
     /// Only creates and migrates the database at `path`.
@@ -58,6 +83,11 @@ impl FlagSource for SqliteStore {
     ) -> BoxFuture<'a, Result<Fetched, StoreError>> {
         let environment = environment.clone();
         Box::pin(reading(self.reader.run(move |connection| read::fetch(connection, &environment, have))))
+    }
+
+    fn bounds(&self) -> Vec<BoundHits> {
+        let workers = [&self.writer, &self.reader, &self.historian].into_iter().chain(&self.heartbeats);
+        workers.map(Worker::turned_away).collect()
     }
 }
 
@@ -91,6 +121,32 @@ impl FlagStore for SqliteStore {
         Box::pin(reading(self.historian.run(move |connection| {
             read::history(connection, &environment, HistoryPage { before, flag: flag.as_ref(), limit })
         })))
+    }
+
+    fn report<'a>(
+        &'a self,
+        environment: &'a EnvironmentName,
+        report: &'a NodeReport,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        let (environment, report) = (environment.clone(), report.clone());
+        Box::pin(self.heartbeat(move |connection| nodes::report(connection, &environment, &report)))
+    }
+
+    fn withdraw<'a>(
+        &'a self,
+        environment: &'a EnvironmentName,
+        node: NodeId,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        let environment = environment.clone();
+        Box::pin(self.heartbeat(move |connection| nodes::withdraw(connection, &environment, node)))
+    }
+
+    fn nodes<'a>(
+        &'a self,
+        environment: &'a EnvironmentName,
+    ) -> BoxFuture<'a, Result<Vec<SeenNode>, StoreError>> {
+        let environment = environment.clone();
+        Box::pin(self.heartbeat(move |connection| nodes::read(connection, &environment)))
     }
 }
 

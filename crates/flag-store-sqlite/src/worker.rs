@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
 
-use flag_engine::StoreError;
+use flag_engine::{Bound, BoundHits, StoreError};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
@@ -19,14 +19,21 @@ pub(crate) struct Worker {
     /// Taken when the worker is dropped, which is how the thread learns of it.
     jobs: Option<SyncSender<Job>>,
     thread: Option<JoinHandle<()>>,
+    queue: Bound,
 }
 
 impl Worker {
-    pub(crate) fn start(name: &str, connection: Connection) -> io::Result<Self> {
+    /// Starts the thread `name`. Jobs that find its queue full are counted under `queue`.
+    pub(crate) fn start(name: &str, connection: Connection, queue: &'static str) -> io::Result<Self> {
         let (jobs, waiting) = sync_channel(QUEUE);
         let thread =
             thread::Builder::new().name(name.to_owned()).spawn(move || work(connection, &waiting))?;
-        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+        Ok(Self { jobs: Some(jobs), thread: Some(thread), queue: Bound::new(queue) })
+    }
+
+    /// How often a job found the queue full.
+    pub(crate) fn turned_away(&self) -> BoundHits {
+        self.queue.hits()
     }
 
     /// Does `job` on the thread. A job that nobody waits for any more when its turn comes is not begun; one that has begun
@@ -45,6 +52,7 @@ impl Worker {
         match self.jobs.as_ref().ok_or_else(gone)?.try_send(job) {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => {
+                self.queue.hit();
                 return Err(StoreError::Unavailable("too many questions are waiting".into()));
             }
             Err(TrySendError::Disconnected(_)) => return Err(gone()),

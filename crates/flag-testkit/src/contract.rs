@@ -5,6 +5,7 @@ mod feed;
 mod fetch;
 mod history;
 mod law;
+mod nodes;
 mod rows;
 mod steps;
 
@@ -62,6 +63,12 @@ where
         history::pages_continue_below_one_another,
         history::only_entries_of_the_flag_asked_for_are_given,
         history::the_ends_of_the_log_are_no_error,
+        nodes::a_node_is_seen_as_it_last_reported,
+        nodes::many_nodes_that_report_at_once_are_all_seen,
+        nodes::a_node_that_withdraws_is_gone_at_once,
+        nodes::every_version_and_name_survives,
+        nodes::reports_leave_flags_and_log_alone,
+        nodes::the_nodes_of_an_environment_that_does_not_exist_are_none_or_an_error,
     );
     named("law::the_store_behaves_as_the_one_in_memory", law::the_store_behaves_as_the_one_in_memory(&make))
         .await;

@@ -9,10 +9,11 @@ use flag_core::{
     Version,
 };
 use flag_engine::{
-    Appended, Batch, BoxFuture, EnvironmentName, Fetched, FlagSource, FlagStore, HistoryPage, OverrideRow,
-    Rows, StoreError,
+    Appended, Batch, BoxFuture, EnvironmentName, Fetched, FlagSource, FlagStore, HistoryPage, MOST_NODES,
+    NODE_EXPIRY, NodeId, NodeReport, OverrideRow, Rows, SeenNode, StoreError,
 };
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// Whoever is further behind gets a whole snapshot.
 const MOST_CHANGES: Revision = 1_000;
@@ -23,6 +24,7 @@ pub struct MemoryStore(Arc<Shared>);
 
 struct Shared {
     state: Mutex<State>,
+    nodes: Mutex<BTreeMap<NodeId, (NodeReport, Instant)>>,
     failing: watch::Sender<FailMode>,
 }
 
@@ -47,7 +49,8 @@ impl MemoryStore {
     pub fn new() -> Self {
         let state =
             Mutex::new(State { version: Version { epoch: next_epoch(), revision: 0 }, ..State::default() });
-        Self(Arc::new(Shared { state, failing: watch::Sender::new(FailMode::Works) }))
+        let nodes = Mutex::default();
+        Self(Arc::new(Shared { state, nodes, failing: watch::Sender::new(FailMode::Works) }))
     }
 
     /// From now on fails in this way.
@@ -167,6 +170,51 @@ impl FlagStore for MemoryStore {
                     && page.flag.is_none_or(|flag| entry.change.key() == flag)
             });
             Ok(named.take(usize::from(page.limit)).cloned().collect())
+        })
+    }
+
+    fn report<'a>(
+        &'a self,
+        environment: &'a EnvironmentName,
+        report: &'a NodeReport,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.ready(environment).await?;
+            let mut nodes = self.0.nodes.lock().unwrap();
+            nodes.retain(|_, (_, seen)| seen.elapsed() <= NODE_EXPIRY);
+            nodes.insert(report.node.id, (report.clone(), Instant::now()));
+            Ok(())
+        })
+    }
+
+    fn withdraw<'a>(
+        &'a self,
+        environment: &'a EnvironmentName,
+        node: NodeId,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.ready(environment).await?;
+            self.0.nodes.lock().unwrap().remove(&node);
+            Ok(())
+        })
+    }
+
+    fn nodes<'a>(
+        &'a self,
+        environment: &'a EnvironmentName,
+    ) -> BoxFuture<'a, Result<Vec<SeenNode>, StoreError>> {
+        Box::pin(async move {
+            self.ready(environment).await?;
+            let nodes = self.0.nodes.lock().unwrap();
+            let live = nodes.values().filter(|(_, seen)| seen.elapsed() <= NODE_EXPIRY);
+            let seen = live.map(|(NodeReport { node, version, digest }, seen)| SeenNode {
+                id: node.id,
+                name: node.name.as_str().to_owned(),
+                version: *version,
+                digest: *digest,
+                age: seen.elapsed(),
+            });
+            Ok(seen.take(MOST_NODES.into()).collect())
         })
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use flag_cache_disk::DiskSource;
 use flag_cache_redis::RedisSource;
-use flag_engine::{ChangeFeed, EnvironmentName, FlagSource, FlagStore, Parts, ProcessFeed};
+use flag_engine::{ChangeFeed, EnvironmentName, FlagSource, FlagStore, NodeIdentity, Parts, ProcessFeed};
 use flag_store_pg::{PgStore, PrepareError};
 use flag_store_sqlite::SqliteStore;
 use tokio::time::timeout;
@@ -22,7 +22,11 @@ pub(crate) struct Composition {
 }
 
 /// What `settings` describe.
-pub(crate) async fn compose(settings: &Settings, database: &Database) -> anyhow::Result<Composition> {
+pub(crate) async fn compose(
+    settings: &Settings,
+    database: &Database,
+    node: NodeIdentity,
+) -> anyhow::Result<Composition> {
     let environment = EnvironmentName::parse("default").context("the environment")?;
     match database {
         Database::Sqlite(path) => {
@@ -35,7 +39,10 @@ pub(crate) async fn compose(settings: &Settings, database: &Database) -> anyhow:
             let store = Arc::new(store);
             let feed = Arc::new(ProcessFeed::default());
             // The file is on the disk already.
-            Ok(Composition { parts: Parts { environment, source: store.clone(), store, feed }, disk: None })
+            Ok(Composition {
+                parts: Parts { environment, source: store.clone(), store, feed, node },
+                disk: None,
+            })
         }
         Database::Postgres(url) => {
             let store = Arc::new(PgStore::new(url).context("DATABASE_URL")?);
@@ -45,7 +52,7 @@ pub(crate) async fn compose(settings: &Settings, database: &Database) -> anyhow:
             let patience = if disk.may_have(&environment) { PREPARATION_WITH_FLAGS } else { PREPARATION };
             prepare(&store, database, patience).await?;
             let disk = Arc::new(disk);
-            let parts = Parts { environment, store, source: disk.clone(), feed };
+            let parts = Parts { environment, store, source: disk.clone(), feed, node };
             Ok(Composition { parts, disk: Some(disk) })
         }
     }

@@ -1,10 +1,12 @@
 //! Arguments, environment and `.env`: the same settings by three ways, in this order of precedence.
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use flag_cache_redis::Prefix;
+use flag_engine::NodeName;
 
 use crate::database::{DEFAULT, Database};
 
@@ -56,6 +58,9 @@ pub(crate) struct Settings {
     /// The port to listen on; 0 picks a free one.
     #[arg(long, global = true, env = "PORT", default_value_t = 3000)]
     pub(crate) port: u16,
+    /// What this node is called where nodes are listed; otherwise the address and the port that it listens on.
+    #[arg(long, global = true, env = "NODE_NAME", value_name = "NAME")]
+    node_name: Option<String>,
     /// The access token that every request but health checks must bear: at least 32 characters. Make one with `openssl
     /// rand -hex 32`.
     #[arg(long, global = true, env = "FLAG_ADMIN_TOKEN", value_name = "TOKEN", hide_env_values = true)]
@@ -74,6 +79,13 @@ impl Settings {
     /// Where this node keeps its last flags. An empty name leaves the choice to the program.
     pub(crate) fn data_dir(&self) -> PathBuf {
         if self.data_dir.is_empty() { DATA.into() } else { self.data_dir.clone().into() }
+    }
+
+    /// What the node is called that listens on `address`. An empty name is none.
+    pub(crate) fn node_name(&self, address: SocketAddr) -> anyhow::Result<NodeName> {
+        let given = self.node_name.as_deref().filter(|name| !name.is_empty());
+        let name = given.map_or_else(|| address.to_string(), str::to_owned);
+        name.parse().map_err(|invalid| anyhow::anyhow!("NODE_NAME {invalid}"))
     }
 
     /// The Redis that was named. An empty name, as files of settings have it, names none.

@@ -7,9 +7,10 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
 use anyhow::{Context, bail};
-use flag_engine::Engine;
-use flag_http::{Access, AdminToken, Limits, Node, Pages, Telemetry};
+use flag_engine::{Engine, NodeId, NodeIdentity};
+use flag_http::{Access, AdminToken, Connections, Limits, Node, Pages, Telemetry};
 use tokio::signal::unix::{SignalKind, signal};
+use uuid::Uuid;
 
 use crate::compose::{self, Composition};
 use crate::config::Settings;
@@ -28,11 +29,20 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     let address = listener.local_addr().context("the listener has no address")?;
     tell(&settings, &database, &access);
 
-    let Composition { parts, disk } = compose::compose(&settings, &database).await?;
+    let id = NodeId(Uuid::new_v4().as_u128());
+    let identity = NodeIdentity { id, name: settings.node_name(address)? };
+    let Composition { parts, disk } = compose::compose(&settings, &database, identity).await?;
     let engine = Arc::new(Engine::start(parts));
+    let closing = Arc::clone(&engine);
     first_snapshot(&engine).await;
     let telemetry = Telemetry::new().context("the meters cannot be set up")?;
-    let node = Data::new(Node { engine, access, telemetry, pages: Pages::default() });
+    let node = Data::new(Node {
+        engine,
+        access,
+        telemetry,
+        pages: Pages::default(),
+        connections: Arc::new(Connections::default()),
+    });
     let server =
         flag_http::serve(listener, node.clone(), Limits::default()).context("the server cannot start")?;
     welcome(address, &node);
@@ -44,8 +54,13 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
             node.telemetry.upkeep();
         }
     });
+    let serving = async {
+        let outcome = server.await;
+        closing.close().await;
+        outcome
+    };
     let outcome = tokio::select! {
-        outcome = server => {
+        outcome = serving => {
             if let Some(disk) = disk {
                 disk.finish();
             }

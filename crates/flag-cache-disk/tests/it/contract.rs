@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use flag_core::{Entry, Version};
 use flag_engine::{
-    Appended, Batch, BoxFuture, EnvironmentName, Fetched, FlagSource, FlagStore, HistoryPage, StoreError,
+    Appended, Batch, BoxFuture, EnvironmentName, Fetched, FlagSource, FlagStore, HistoryPage, NodeId,
+    NodeReport, SeenNode, StoreError,
 };
 use flag_testkit::contract;
 use flag_testkit::memory::MemoryStore;
@@ -62,5 +63,28 @@ impl FlagStore for Kept {
         page: HistoryPage<'a>,
     ) -> BoxFuture<'a, Result<Vec<Entry>, StoreError>> {
         self.store.history(environment, page)
+    }
+
+    fn report<'a>(
+        &'a self,
+        environment: &'a EnvironmentName,
+        report: &'a NodeReport,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.store.report(environment, report)
+    }
+
+    fn withdraw<'a>(
+        &'a self,
+        environment: &'a EnvironmentName,
+        node: NodeId,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.store.withdraw(environment, node)
+    }
+
+    fn nodes<'a>(
+        &'a self,
+        environment: &'a EnvironmentName,
+    ) -> BoxFuture<'a, Result<Vec<SeenNode>, StoreError>> {
+        self.store.nodes(environment)
     }
 }

@@ -6,7 +6,7 @@ use flag_cache_redis::{RedisSource, start_feed};
 use flag_core::{Entry, Version};
 use flag_engine::{
     Appended, Batch, BoxFuture, ChangeFeed, EnvironmentName, Fetched, FlagSource, FlagStore, HistoryPage,
-    StoreError,
+    NodeId, NodeReport, SeenNode, StoreError,
 };
 use flag_testkit::contract;
 use flag_testkit::memory::MemoryStore;
@@ -71,5 +71,28 @@ impl FlagStore for Cached {
         page: HistoryPage<'a>,
     ) -> BoxFuture<'a, Result<Vec<Entry>, StoreError>> {
         self.store.history(environment, page)
+    }
+
+    fn report<'a>(
+        &'a self,
+        environment: &'a EnvironmentName,
+        report: &'a NodeReport,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.store.report(environment, report)
+    }
+
+    fn withdraw<'a>(
+        &'a self,
+        environment: &'a EnvironmentName,
+        node: NodeId,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.store.withdraw(environment, node)
+    }
+
+    fn nodes<'a>(
+        &'a self,
+        environment: &'a EnvironmentName,
+    ) -> BoxFuture<'a, Result<Vec<SeenNode>, StoreError>> {
+        self.store.nodes(environment)
     }
 }

@@ -12,7 +12,7 @@ use flag_testkit::memory::{FailMode, MemoryStore};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use crate::steps::{apply, created, deaf, environment, live, reaches, ready, revision};
+use crate::steps::{apply, created, deaf, environment, live, node, reaches, ready, revision};
 
 /// How long a write may take.
 const DEADLINE: Duration = Duration::from_millis(2_500);
@@ -165,7 +165,8 @@ async fn a_snapshot_that_no_store_confirmed_is_answered_from_and_shown_to_be_unc
     store.set_failing(FailMode::Unavailable);
     let source = Arc::new(OldCopy { store: store.clone(), copy });
     let feed = Arc::new(ProcessFeed::default());
-    let parts = Parts { environment: environment(), store: Arc::new(store.clone()), source, feed };
+    let parts =
+        Parts { environment: environment(), store: Arc::new(store.clone()), source, feed, node: node() };
     let engine = ready(Engine::start(parts)).await;
     sleep(Duration::from_secs(60)).await;
     assert!(live(&engine).evaluate("a", &Context::new()).is_some());

@@ -7,6 +7,8 @@
     reason = "a test that fails should stop at the line that failed"
 )]
 
+mod catch_up;
+mod cluster;
 mod digest;
 mod document;
 mod failing;

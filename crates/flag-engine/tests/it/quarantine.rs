@@ -13,7 +13,9 @@ use flag_engine::{
 use flag_testkit::memory::MemoryStore;
 use tokio::time::sleep;
 
-use crate::steps::{apply, created, deaf, deleted, environment, live, ready, request, revision, switched};
+use crate::steps::{
+    apply, created, deaf, deleted, environment, live, node, ready, request, revision, switched,
+};
 
 /// Longer than a node lets pass before it looks again.
 const A_WHILE: Duration = Duration::from_secs(4);
@@ -157,6 +159,7 @@ async fn a_snapshot_that_lacks_flags_is_neither_shown_to_a_cache_nor_written_dow
         store: Arc::new(store.clone()),
         source: Arc::clone(&source) as _,
         feed,
+        node: node(),
     };
     let engine = ready(Engine::start(parts)).await;
     apply(&engine, switched("a", Variant::ON)).await.unwrap();

@@ -1,12 +1,13 @@
 //! What these tests do again and again.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use flag_core::{Author, Change, Level, Snapshot, SubjectId, Timestamp, Variant, Version};
 use flag_engine::{
-    ApplyError, ChangeFeed, Committed, Engine, EnvironmentName, FlagSource, FlagStore, Parts, Precondition,
-    ProcessFeed, Request,
+    ApplyError, ChangeFeed, Committed, Engine, EnvironmentName, FlagSource, FlagStore, NodeId, NodeIdentity,
+    Parts, Precondition, ProcessFeed, Request,
 };
 use flag_testkit::memory::MemoryStore;
 use tokio::time::timeout;
@@ -42,7 +43,14 @@ pub(crate) fn engine(store: &MemoryStore, feed: &ProcessFeed) -> Engine {
     let source: Arc<dyn FlagSource> = Arc::new(store.clone());
     let (store, feed): (Arc<dyn FlagStore>, Arc<dyn ChangeFeed>) =
         (Arc::new(store.clone()), Arc::new(feed.clone()));
-    Engine::start(Parts { environment: environment(), store, source, feed })
+    Engine::start(Parts { environment: environment(), store, source, feed, node: node() })
+}
+
+/// A node of its own.
+pub(crate) fn node() -> NodeIdentity {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    let number = LAST.fetch_add(1, Ordering::Relaxed);
+    NodeIdentity { id: NodeId(number.into()), name: format!("node-{number}").parse().unwrap() }
 }
 
 /// Waits until the engine has its first snapshot.

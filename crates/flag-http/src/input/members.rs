@@ -101,7 +101,9 @@ impl<'a> Members<'a> {
     /// Every fault: those that `report` found in what was taken, then what was sent twice, then what nobody took.
     pub(crate) fn finish(self, report: Report) -> Result<(), Problem> {
         let place = self.place;
-        let found = report.into_inner().into_iter().map(|(path, error)| (camel(&path), error.to_string()));
+        // Members of bodies are written as JSON has it, parameters of queries as they stand here.
+        let name = |path: &Path| if place == Place::Body { camel(path) } else { path.to_string() };
+        let found = report.into_inner().into_iter().map(|(path, error)| (name(&path), error.to_string()));
         let repeated = self.repeated.into_iter().map(|name| (name, "is given more than once".to_owned()));
         let unknown = self.left.into_iter().map(|(name, _)| (name.into_owned(), "is unknown".to_owned()));
         let faults: Vec<Fault> = found

@@ -1,6 +1,7 @@
 //! How single values are read, from JSON and from the text of a query, through the constructors of the core.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use flag_core::{Description, FlagKey, Level, Percentage, Revision, SubjectId};
 
@@ -131,6 +132,27 @@ impl Read for Attributes {
 
     fn text(_: &str) -> Result<Self, String> {
         Err("must be an object".to_owned())
+    }
+}
+
+/// A number of seconds: 0 to 86,400, which is a day.
+#[derive(Clone, Copy)]
+pub(crate) struct Seconds(u32);
+
+impl Seconds {
+    const MOST: u32 = 86_400;
+
+    pub(crate) fn duration(self) -> Duration {
+        Duration::from_secs(self.0.into())
+    }
+}
+
+impl Read for Seconds {
+    fn text(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            Ok(seconds @ 0..=Self::MOST) => Ok(Self(seconds)),
+            _ => Err(format!("must be a whole number of seconds from 0 to {}", Self::MOST)),
+        }
     }
 }
 

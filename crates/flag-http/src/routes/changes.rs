@@ -9,9 +9,9 @@ use garde::Validate;
 use serde::Serialize;
 
 use crate::answer;
-use crate::input::{Limit, Members, Optional, Query, Search};
+use crate::input::{Limit, Members, MinRevision, Optional, Query, Search};
 use crate::node::Node;
-use crate::openapi::{ChangePageSchema, PageQuery};
+use crate::openapi::{ChangePageSchema, MinRevisionHeader, PageQuery};
 use crate::problem::{Code, Problem, ProblemDocument};
 
 /// Which lines of the log to list.
@@ -46,19 +46,26 @@ struct ChangePage {
 #[utoipa::path(
     get, path = "/environments/{environment}/changes", tag = "log",
     params(
-        ("environment" = String, Path, example = "default"), PageQuery,
+        ("environment" = String, Path, example = "default"), PageQuery, MinRevisionHeader,
         ("flag" = Option<String>, Query, description = "Only changes of this flag"),
     ),
     responses(
         (status = 200, description = "`{changes, nextCursor}`", body = ChangePageSchema),
-        (status = 503, description = "The store cannot be reached", body = ProblemDocument),
+        (status = 503, description = "The store cannot be reached, or the node has not come to `Flag-Min-Revision` in time", body = ProblemDocument),
     ),
 )]
-pub(crate) async fn list(node: web::Data<Node>, query: Query<ListChanges>) -> Result<HttpResponse, Problem> {
+pub(crate) async fn list(
+    node: web::Data<Node>,
+    minimum: MinRevision,
+    query: Query<ListChanges>,
+) -> Result<HttpResponse, Problem> {
     let ListChanges { limit, cursor, flag } = query.0;
     let (limit, before, flag) = (limit.get().unwrap_or_default().0, cursor.get(), flag.get());
     // The log is read after the revision is taken, so it holds at least what the header says.
-    let revision = node.engine.snapshot().map_or(0, |snapshot| snapshot.version().revision);
+    let revision = match minimum.0 {
+        None => node.engine.snapshot().map_or(0, |snapshot| snapshot.version().revision),
+        Some(_) => node.snapshot_at(minimum).await?.version().revision,
+    };
     // One more than fits tells whether there is a further page.
     let page = HistoryPage { before, flag: flag.as_ref(), limit: limit + 1 };
     let mut entries = node.engine.history(page).await?;

@@ -9,8 +9,11 @@ use utoipa::ToSchema;
 
 use super::features::find;
 use crate::answer;
-use crate::input::{Attributes, Body, ContextId, FlagPath, Members, NoParameters, Optional, Query, Shape};
+use crate::input::{
+    Attributes, Body, ContextId, FlagPath, Members, MinRevision, NoParameters, Optional, Query, Shape,
+};
 use crate::node::Node;
+use crate::openapi::MinRevisionHeader;
 use crate::problem::{Problem, ProblemDocument};
 
 /// Who asks. Every member may be missing; an empty text is a missing member.
@@ -64,19 +67,21 @@ pub(crate) struct Answer<'a> {
 
 /// Evaluates a flag for a context.
 #[utoipa::path(
-    post, path = "/features/{key}/evaluate", tag = "evaluation", params(("key" = String, Path)), request_body = Evaluate,
+    post, path = "/features/{key}/evaluate", tag = "evaluation", params(("key" = String, Path), MinRevisionHeader), request_body = Evaluate,
     responses(
         (status = 200, description = "What the context gets, and why", body = Answer),
         (status = 404, description = "There is no such flag", body = ProblemDocument),
+        (status = 503, description = "It has not come to `Flag-Min-Revision` in time", body = ProblemDocument),
     ),
 )]
 pub(crate) async fn evaluate(
     node: web::Data<Node>,
     _: Query<NoParameters>,
+    minimum: MinRevision,
     path: FlagPath,
     body: Body<Evaluate>,
 ) -> Result<HttpResponse, Problem> {
-    let snapshot = node.snapshot()?;
+    let snapshot = node.snapshot_at(minimum).await?;
     let flag = find(&snapshot, &path.0)?;
     let Evaluate { user_id, group_id, region, .. } = body.0;
     let (user, group, region) = (text(user_id), text(group_id), text(region));

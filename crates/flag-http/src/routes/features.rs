@@ -13,9 +13,11 @@ use utoipa::ToSchema;
 use super::write::{write, write_flag};
 use crate::answer;
 use crate::conditional::{self, Reading};
-use crate::input::{Body, FlagPath, Limit, Members, NoParameters, Optional, Query, Required, Search, Shape};
+use crate::input::{
+    Body, FlagPath, Limit, Members, MinRevision, NoParameters, Optional, Query, Required, Search, Shape,
+};
 use crate::node::Node;
-use crate::openapi::{FlagSchema, PageQuery};
+use crate::openapi::{FlagSchema, MinRevisionHeader, PageQuery};
 use crate::problem::{Code, Problem, ProblemDocument};
 
 /// A flag to create.
@@ -121,12 +123,19 @@ const NAMED: usize = 100;
 /// Lists flags in the order of their keys; `q` searches keys and descriptions without regard to case.
 #[utoipa::path(
     get, path = "/features", tag = "features",
-    params(PageQuery, ("q" = Option<String>, Query, description = "Only flags whose key or description holds this text")),
-    responses((status = 200, description = "`{features, nextCursor, total, unreadable?}`", body = crate::openapi::FeaturePageSchema)),
+    params(PageQuery, MinRevisionHeader, ("q" = Option<String>, Query, description = "Only flags whose key or description holds this text")),
+    responses(
+        (status = 200, description = "`{features, nextCursor, total, unreadable?}`", body = crate::openapi::FeaturePageSchema),
+        (status = 503, description = "It has not come to `Flag-Min-Revision` in time", body = ProblemDocument),
+    ),
 )]
-pub(crate) async fn list(node: web::Data<Node>, query: Query<ListFeatures>) -> Result<HttpResponse, Problem> {
+pub(crate) async fn list(
+    node: web::Data<Node>,
+    minimum: MinRevision,
+    query: Query<ListFeatures>,
+) -> Result<HttpResponse, Problem> {
     let ListFeatures { limit, cursor, q } = query.0;
-    let snapshot = node.snapshot()?;
+    let snapshot = node.snapshot_at(minimum).await?;
     let revision = snapshot.version().revision;
     let (limit, cursor, q) = (limit.get().unwrap_or_default(), cursor.get(), q.get());
     node.pages.answer(revision, move || page(&snapshot, limit, cursor.as_deref(), q.as_deref())).await
@@ -160,20 +169,22 @@ fn page(snapshot: &Snapshot, limit: Limit, cursor: Option<&str>, q: Option<&str>
 
 /// Reads a flag.
 #[utoipa::path(
-    get, path = "/features/{key}", tag = "features", params(("key" = String, Path)),
+    get, path = "/features/{key}", tag = "features", params(("key" = String, Path), MinRevisionHeader),
     responses(
         (status = 200, description = "The flag, with its revision as `ETag`", body = FlagSchema),
         (status = 304, description = "`If-None-Match` names its revision"),
         (status = 404, description = "There is no such flag", body = ProblemDocument),
+        (status = 503, description = "It has not come to `Flag-Min-Revision` in time", body = ProblemDocument),
     ),
 )]
 pub(crate) async fn read(
     node: web::Data<Node>,
     _: Query<NoParameters>,
+    minimum: MinRevision,
     request: HttpRequest,
     path: FlagPath,
 ) -> Result<HttpResponse, Problem> {
-    let snapshot = node.snapshot()?;
+    let snapshot = node.snapshot_at(minimum).await?;
     let revision = snapshot.version().revision;
     let flag = find(&snapshot, &path.0)?;
     match conditional::of_reading(request.headers(), flag.revision)? {

@@ -7,8 +7,11 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::ContentType;
 use actix_web::{HttpRequest, HttpResponse, web};
 use flag_core::{FlagKey, Quarantine};
-use flag_engine::Status;
+use flag_engine::{Digested, Status};
+use garde::Validate;
 
+use crate::input::{Members, Optional, Query, Search, Seconds};
+use crate::meters;
 use crate::middleware::rescue::Deliberate;
 use crate::node::Node;
 
@@ -18,19 +21,38 @@ pub(crate) async fn alive() -> HttpResponse {
     HttpResponse::Ok().content_type(ContentType::plaintext()).body("ok\n")
 }
 
+/// What a probe can bear.
+#[derive(Validate)]
+pub(crate) struct AskReady {
+    #[garde(dive)]
+    max_stale: Optional<Seconds>,
+}
+
+impl Search for AskReady {
+    fn take(members: &mut Members<'_>) -> Self {
+        Self { max_stale: members.optional("max_stale") }
+    }
+}
+
 /// Says whether the node can answer, and how each of its parts is doing, a line each. A node that has flags is ready, even
-/// while its store is down.
+/// while its store is down; with `max_stale` it is not when the store last confirmed its flags longer ago than that.
 #[utoipa::path(
     get, path = "/readyz", tag = "health",
+    params(("max_stale" = Option<u32>, Query, description = "How stale flags may be, in seconds")),
     responses(
         (status = 200, description = "It can", body = str),
-        (status = 503, description = "It has no flags yet", body = str),
+        (status = 503, description = "It has no flags yet, or they are too stale", body = str),
     ),
 )]
-pub(crate) async fn ready(node: web::Data<Node>, request: HttpRequest) -> HttpResponse {
+pub(crate) async fn ready(
+    node: web::Data<Node>,
+    request: HttpRequest,
+    query: Query<AskReady>,
+) -> HttpResponse {
     let status = node.engine.status();
-    let code = if status.version.is_some() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let mut lines = report(&status);
+    let fault = fault(&status, query.0.max_stale.get().map(Seconds::duration));
+    let code = if fault.is_none() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let mut lines = report(&status, fault.as_deref());
     // The route is open to everybody; names of flags are for whoever may come in.
     let may_know = node.access.check(request.uri(), request.headers()).is_ok();
     lines.push_str(&quarantined(&status.quarantine, if may_know { NAMED } else { 0 }));
@@ -39,12 +61,24 @@ pub(crate) async fn ready(node: web::Data<Node>, request: HttpRequest) -> HttpRe
     response
 }
 
-fn report(status: &Status) -> String {
+/// Why the node is not ready, if it is not.
+fn fault(status: &Status, max_stale: Option<Duration>) -> Option<String> {
+    if status.version.is_none() {
+        return Some("no snapshot has been loaded yet".to_owned());
+    }
+    let limit = max_stale?;
+    let is_stale = status.confirmed.is_none_or(|age| age > limit);
+    is_stale.then(|| format!("confirmed {}, and max_stale is {} s", ago(status.confirmed), limit.as_secs()))
+}
+
+fn report(status: &Status, fault: Option<&str>) -> String {
     let up = |is_up| if is_up { "up" } else { "down" };
     let mut lines = String::new();
-    let word = if status.version.is_some() { "ready" } else { "not ready: no snapshot has been loaded yet" };
     // Writing into a text cannot fail.
-    let _ = writeln!(lines, "{word}");
+    let _ = match fault {
+        None => writeln!(lines, "ready"),
+        Some(fault) => writeln!(lines, "not ready: {fault}"),
+    };
     let _ = writeln!(lines, "store: {}", status.store.name());
     let (cache, cache_up) = status.cache.map_or(("none", true), |(name, is_up)| (name, is_up));
     let _ = writeln!(lines, "cache: {cache} {}", if cache == "none" { "" } else { up(cache_up) });
@@ -64,6 +98,14 @@ fn report(status: &Status) -> String {
             ago(status.confirmed),
         ),
     };
+    if let Some(version) = status.version {
+        let _ = writeln!(lines, "epoch: {}", version.epoch);
+        let _ = writeln!(lines, "age: {:.1} s", status.age.unwrap_or_default().as_secs_f64());
+    }
+    if let Some(Digested { version, digest }) = status.digest {
+        let _ =
+            writeln!(lines, "digest: {digest} at revision {} of epoch {}", version.revision, version.epoch);
+    }
     lines.replace(" \n", "\n")
 }
 
@@ -92,6 +134,7 @@ fn ago(confirmed: Option<Duration>) -> String {
 /// The meters, in the text format of Prometheus.
 #[utoipa::path(get, path = "/metrics", tag = "health", responses((status = 200, description = "Meters", body = str)))]
 pub(crate) async fn metrics(node: web::Data<Node>) -> HttpResponse {
-    let text = node.telemetry.render(&node.engine.status());
+    let status = node.engine.status();
+    let text = node.telemetry.render(&status) + &meters::render(&node, &status);
     HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text)
 }

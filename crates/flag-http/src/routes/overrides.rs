@@ -11,12 +11,12 @@ use super::features::find;
 use super::write::write;
 use crate::answer;
 use crate::input::{
-    Body, FlagPath, Limit, Members, NoParameters, Optional, Query, Read, Required, Search, Shape,
-    subject_in_path,
+    Body, FlagPath, Limit, Members, MinRevision, NoParameters, Optional, Query, Read, Required, Search,
+    Shape, subject_in_path,
 };
 use crate::node::Node;
 use crate::openapi::{GroupOverrideSchema, OverridePageSchema, RegionOverrideSchema};
-use crate::openapi::{PageQuery, UserOverrideSchema};
+use crate::openapi::{MinRevisionHeader, PageQuery, UserOverrideSchema};
 use crate::problem::{Problem, ProblemDocument};
 
 /// The member that names the subject of a level.
@@ -180,23 +180,25 @@ struct OverridePage {
 #[utoipa::path(
     get, path = "/features/{key}/overrides", tag = "overrides",
     params(
-        ("key" = String, Path), PageQuery,
+        ("key" = String, Path), PageQuery, MinRevisionHeader,
         ("level" = Option<String>, Query, description = "Only `user`, `group` or `region`"),
         ("prefix" = Option<String>, Query, description = "Only ids that begin with this text"),
     ),
     responses(
         (status = 200, description = "`{overrides, nextCursor, counts}`", body = OverridePageSchema),
         (status = 404, description = "There is no such flag", body = ProblemDocument),
+        (status = 503, description = "It has not come to `Flag-Min-Revision` in time", body = ProblemDocument),
     ),
 )]
 pub(crate) async fn list(
     node: web::Data<Node>,
+    minimum: MinRevision,
     path: FlagPath,
     query: Query<ListOverrides>,
 ) -> Result<HttpResponse, Problem> {
     let ListOverrides { level, prefix, limit, cursor } = query.0;
     let start = cursor.get();
-    let snapshot = node.snapshot()?;
+    let snapshot = node.snapshot_at(minimum).await?;
     let flag = find(&snapshot, &path.0)?.clone();
     let (level, prefix, limit) =
         (level.get(), prefix.get().unwrap_or_default(), limit.get().unwrap_or_default());

@@ -18,6 +18,7 @@ mod wire;
 mod write;
 
 mod bad_input;
+mod cluster;
 mod command_line;
 mod crash;
 mod disk;

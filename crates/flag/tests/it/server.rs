@@ -52,7 +52,16 @@ impl Settings {
     /// The program with these settings and nothing inherited that could change them.
     pub fn command(&self) -> Command {
         let mut command = Command::new(FLAG);
-        for name in ["DATABASE_URL", "REDIS_URL", "REDIS_PREFIX", "HOST", "PORT", "LOG", "FLAG_ADMIN_TOKEN"] {
+        for name in [
+            "DATABASE_URL",
+            "REDIS_URL",
+            "REDIS_PREFIX",
+            "HOST",
+            "PORT",
+            "LOG",
+            "FLAG_ADMIN_TOKEN",
+            "NODE_NAME",
+        ] {
             command.env_remove(name);
         }
         command.env_remove("DATA_DIR");

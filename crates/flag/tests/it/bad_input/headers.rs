@@ -7,6 +7,7 @@ pub fn rows() -> Vec<Row> {
     let mut rows = conditions();
     rows.extend(authors());
     rows.extend(hosts());
+    rows.extend(minima());
     rows
 }
 
@@ -52,6 +53,32 @@ fn authors() -> Vec<Row> {
             rows.push(write.clone().header("flag-author", value).invalid(&["header Flag-Author"]));
         }
     }
+    rows
+}
+
+/// Revisions that are none, on everything that reads.
+fn minima() -> Vec<Row> {
+    let values: [&[u8]; 8] = [b"", b"-1", b"x", b"1.5", b"18446744073709551616", b"0x4", b"4, 4", b"\xff"];
+    let reads = || {
+        [
+            get("/features"),
+            get("/features/f"),
+            get("/features/f/overrides"),
+            get("/environments/default/changes"),
+            post("/features/f/evaluate", "{}"),
+        ]
+    };
+    let mut rows = Vec::new();
+    for value in values {
+        rows.extend(
+            reads()
+                .map(|read| read.header("flag-min-revision", value).invalid(&["header Flag-Min-Revision"])),
+        );
+    }
+    rows.extend(reads().map(|read| {
+        let twice = read.header("flag-min-revision", "1").header("flag-min-revision", "1");
+        twice.invalid(&["header Flag-Min-Revision"])
+    }));
     rows
 }
 

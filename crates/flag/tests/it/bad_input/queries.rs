@@ -35,6 +35,7 @@ pub fn rows() -> Vec<Row> {
     rows.extend(of_features());
     rows.extend(of_overrides());
     rows.extend(of_changes());
+    rows.extend(of_convergence());
     rows.extend(of_routes_without_parameters());
     rows
 }
@@ -69,6 +70,23 @@ fn of_changes() -> Vec<Row> {
     for flag in ["", "-f", "a/b", "%00", "'%20OR%201=1"] {
         rows.push(get(format!("/environments/default/changes?flag={flag}")).invalid(&["query flag"]));
     }
+    rows
+}
+
+fn of_convergence() -> Vec<Row> {
+    let path = "/environments/default/convergence";
+    let mut rows = Vec::new();
+    for revision in ["", "x", "-1", "1.5", "18446744073709551616"] {
+        rows.push(get(format!("{path}?revision={revision}")).invalid(&["query revision"]));
+    }
+    for wait in ["", "x", "-1", "31", "1.5", "256"] {
+        rows.push(get(format!("{path}?wait={wait}")).invalid(&["query wait"]));
+    }
+    rows.push(get(format!("{path}?wiat=1")).invalid(&["query wiat"]));
+    for seconds in ["", "x", "-1", "86401", "1.5"] {
+        rows.push(get(format!("/readyz?max_stale={seconds}")).invalid(&["query max_stale"]));
+    }
+    rows.push(get("/readyz?maxStale=1").invalid(&["query maxStale"]));
     rows
 }
 

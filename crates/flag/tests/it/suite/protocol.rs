@@ -71,6 +71,49 @@ pub async fn every_answer_has_a_revision_and_a_request_id(client: Client) {
     }
 }
 
+pub async fn a_reader_that_names_a_revision_is_answered_no_earlier(client: Client) {
+    for number in 1..20_u64 {
+        let revision = client
+            .post("/features", json!({"key": format!("f{number}"), "enabled": true}))
+            .await
+            .expect(201)
+            .revision();
+        let minimum = [("flag-min-revision", revision.to_string())];
+        let minimum: Vec<(&str, &str)> =
+            minimum.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        for (method, path) in [
+            (Method::GET, format!("/features/f{number}")),
+            (Method::GET, "/features".to_owned()),
+            (Method::GET, format!("/features/f{number}/overrides")),
+            (Method::GET, "/environments/default/changes".to_owned()),
+            (Method::POST, format!("/features/f{number}/evaluate")),
+        ] {
+            let body = (method == Method::POST).then(|| json!({}));
+            let answer = client.send(method, &path, body, &minimum).await.expect(200);
+            assert!(answer.revision() >= revision, "{path}: {answer:?}");
+        }
+    }
+}
+
+pub async fn the_nodes_say_when_a_change_has_landed_on_all_of_them(client: Client) {
+    let revision =
+        client.post("/features", json!({"key": "f", "enabled": true})).await.expect(201).revision();
+    let path = format!("/environments/default/convergence?revision={revision}&wait=20");
+    let found = client.get(&path).await.expect(200).json();
+    assert_eq!((&found["environment"], &found["revision"]), (&json!("default"), &json!(revision)), "{found}");
+    assert_eq!((&found["converged"], &found["disagreement"]), (&json!(true), &json!(false)), "{found}");
+    let nodes = found["nodes"].as_array().expect("nodes");
+    assert!(!nodes.is_empty() && nodes.iter().all(|node| node["reached"] == true), "{found}");
+    assert!(nodes.iter().all(|node| node["epoch"] == found["epoch"]), "{found}");
+    let path = format!("/environments/default/convergence?revision={}&wait=1", revision + 1);
+    let found = client.get(&path).await.expect(200).json();
+    assert_eq!(
+        (&found["converged"], &found["nodes"][0]["reached"]),
+        (&json!(false), &json!(false)),
+        "{found}"
+    );
+}
+
 pub async fn head_is_answered_like_get_without_a_body(client: Client) {
     client.post("/features", json!({"key": "f", "enabled": false})).await.expect(201);
     for (path, status) in
@@ -128,6 +171,7 @@ pub async fn the_interface_describes_itself(client: Client) {
         ("/features/{key}/region-override", &["post"]),
         ("/features/{key}/region-override/{region}", &["delete"]),
         ("/environments/{environment}/changes", &["get"]),
+        ("/environments/{environment}/convergence", &["get"]),
     ] {
         let found: Vec<&String> = paths[path].as_object().expect(path).keys().collect();
         assert_eq!(found, methods, "{path}");
@@ -140,11 +184,26 @@ pub async fn the_interface_describes_itself(client: Client) {
         ("FeaturePage", "/features"),
         ("OverridePage", "/features/f/overrides"),
         ("ChangePage", "/environments/default/changes"),
+        ("Convergence", "/environments/default/convergence"),
     ] {
         let members = |value: &Value| value.as_object().expect(schema).keys().cloned().collect::<Vec<_>>();
         let said = &api["components"]["schemas"][schema]["properties"];
         assert_eq!(members(&client.get(path).await.expect(200).json()), members(said), "{schema}");
     }
+    let members = |value: &Value| value.as_object().expect("a node").keys().cloned().collect::<Vec<_>>();
+    let found = client.get("/environments/default/convergence").await.expect(200).json();
+    assert_eq!(members(&found["nodes"][0]), members(&api["components"]["schemas"]["Node"]["properties"]));
+    // Whatever reads can be told from which revision on.
+    for (path, method) in [
+        ("/features", "get"),
+        ("/features/{key}", "get"),
+        ("/features/{key}/overrides", "get"),
+        ("/features/{key}/evaluate", "post"),
+        ("/environments/{environment}/changes", "get"),
+    ] {
+        assert!(paths[path][method]["parameters"].to_string().contains("\"Flag-Min-Revision\""), "{path}");
+    }
+    assert!(paths["/readyz"]["get"]["parameters"].to_string().contains("\"max_stale\""));
     let page = client.get("/docs").await.expect(200);
     for part in ["/docs/page.css", "/docs/page.js"] {
         assert!(page.text.contains(part));
@@ -161,7 +220,8 @@ pub async fn health_and_meters_can_be_read(client: Client) {
     assert_eq!(client.get("/healthz").await.expect(200).text, "ok\n");
     let ready = client.get("/readyz").await.expect(200).text;
     let parts: Vec<&str> = ready.lines().map(|line| line.split(':').next().unwrap()).collect();
-    assert_eq!(parts, ["ready", "store", "cache", "bootstrap", "feed", "snapshot"], "{ready}");
+    let expected = ["ready", "store", "cache", "bootstrap", "feed", "snapshot", "epoch", "age", "digest"];
+    assert_eq!(parts, expected, "{ready}");
     assert!(ready.contains("store: up") && ready.contains("revision 1, 1 flags"), "{ready}");
     let meters = client.get("/metrics").await.expect(200).text;
     for name in [
@@ -174,6 +234,20 @@ pub async fn health_and_meters_can_be_read(client: Client) {
         "flag_bootstrap_up 1",
         "flag_bootstrap_refused_total 0",
         "flag_store_confirmed_age_seconds",
+        "flag_snapshot_age_seconds ",
+        "flag_nodes ",
+        "flag_nodes_behind ",
+        "flag_nodes_disagree ",
+        "flag_connections ",
+        "flag_bound_hits_total{bound=\"waiting_writes\"} 0",
+        "flag_bound_hits_total{bound=\"write_deadline\"} 0",
+        "flag_bound_hits_total{bound=\"commit_attempts\"} 0",
+        "flag_bound_hits_total{bound=\"history_deadline\"} 0",
+        "flag_bound_hits_total{bound=\"waiting_reads\"} 0",
+        "flag_bound_hits_total{bound=\"read_deadline\"} 0",
+        "flag_bound_hits_total{bound=\"convergence_requests\"} 0",
+        "flag_bound_hits_total{bound=\"lists\"} 0",
+        "flag_bound_hits_total{bound=\"connections\"} 0",
         "http_requests_total{",
         "http_request_duration_seconds_bucket{",
         "flag_evaluations_total{source=\"GLOBAL_DEFAULT\"} ",

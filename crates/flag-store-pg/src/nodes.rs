@@ -1,0 +1,103 @@
+//! The heartbeats of nodes: a row for each, which it writes anew.
+
+use std::time::Duration;
+
+use deadpool_postgres::Object;
+use flag_core::{Epoch, Revision, Version};
+use flag_engine::{
+    Digest, EnvironmentName, MOST_NODES, NODE_EXPIRY, NodeId, NodeReport, SeenNode, StoreError,
+};
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, IsolationLevel, Row};
+use uuid::Uuid;
+
+use crate::error::{failed, reason};
+use crate::fetch;
+
+const REPORT: &str = "INSERT INTO nodes (environment, id, name, epoch, revision, digest, seen) \
+     VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp()) \
+     ON CONFLICT (environment, id) DO UPDATE SET name = excluded.name, epoch = excluded.epoch, \
+     revision = excluded.revision, digest = excluded.digest, seen = excluded.seen";
+/// Rows that another node is about to forget are passed over: two nodes that forget at once must not wait for each other.
+const FORGET: &str = "DELETE FROM nodes WHERE (environment, id) IN (SELECT environment, id FROM nodes \
+     WHERE seen < clock_timestamp() - make_interval(secs => $1) FOR UPDATE SKIP LOCKED)";
+const WITHDRAW: &str = "DELETE FROM nodes WHERE environment = $1 AND id = $2";
+const READ: &str = "SELECT id, name, epoch, revision, digest, age FROM (SELECT *, \
+     greatest(0, extract(epoch FROM clock_timestamp() - seen))::float8 AS age FROM nodes WHERE environment = $1) AS live \
+     WHERE age <= $2 ORDER BY id LIMIT $3";
+
+type Parameters<'a> = [(&'a (dyn ToSql + Sync), Type)];
+
+pub(crate) async fn report(
+    mut client: Object,
+    environment: &EnvironmentName,
+    report: &NodeReport,
+) -> Result<(), StoreError> {
+    let NodeReport { node, version, digest } = report;
+    let (id, epoch) = (Uuid::from_u128(node.id.0), Uuid::from_u128(version.epoch.0));
+    let revision = i64::try_from(version.revision).unwrap_or(i64::MAX);
+    let digest = digest.as_ref().map(|digest| digest.as_bytes().as_slice());
+    let row: [(&(dyn ToSql + Sync), Type); 6] = [
+        (&environment.as_str(), Type::TEXT),
+        (&id, Type::UUID),
+        (&node.name.as_str(), Type::TEXT),
+        (&epoch, Type::UUID),
+        (&revision, Type::INT8),
+        (&digest, Type::BYTEA),
+    ];
+    write(&mut client, &[(REPORT, &row), (FORGET, &[(&NODE_EXPIRY.as_secs_f64(), Type::FLOAT8)])]).await
+}
+
+pub(crate) async fn withdraw(
+    mut client: Object,
+    environment: &EnvironmentName,
+    node: NodeId,
+) -> Result<(), StoreError> {
+    let row: [(&(dyn ToSql + Sync), Type); 2] =
+        [(&environment.as_str(), Type::TEXT), (&Uuid::from_u128(node.0), Type::UUID)];
+    write(&mut client, &[(WITHDRAW, &row)]).await
+}
+
+/// Runs statements in one short transaction.
+async fn write(client: &mut Client, statements: &[(&str, &Parameters<'_>)]) -> Result<(), StoreError> {
+    let transaction =
+        client.build_transaction().isolation_level(IsolationLevel::ReadCommitted).read_only(false);
+    let transaction = transaction.start().await.map_err(failed)?;
+    transaction.batch_execute(fetch::SHORT_TERMS).await.map_err(failed)?;
+    for (sql, parameters) in statements {
+        transaction.client().execute_typed(sql, parameters).await.map_err(failed)?;
+    }
+    transaction.commit().await.map_err(failed)
+}
+
+pub(crate) async fn read(
+    mut client: Object,
+    environment: &EnvironmentName,
+) -> Result<Vec<SeenNode>, StoreError> {
+    let client: &mut Client = &mut client;
+    let transaction = fetch::begin(client, fetch::SHORT_TERMS).await?;
+    let (name, expiry, most) = (environment.as_str(), NODE_EXPIRY.as_secs_f64(), i64::from(MOST_NODES));
+    let parameters: [(&(dyn ToSql + Sync), Type); 3] =
+        [(&name, Type::TEXT), (&expiry, Type::FLOAT8), (&most, Type::INT8)];
+    let rows = transaction.client().query_typed(READ, &parameters).await.map_err(failed)?;
+    rows.iter().map(node).collect()
+}
+
+fn node(row: &Row) -> Result<SeenNode, StoreError> {
+    let read = || -> Result<SeenNode, tokio_postgres::Error> {
+        let (id, epoch): (Uuid, Uuid) = (row.try_get(0)?, row.try_get(2)?);
+        let revision: i64 = row.try_get(3)?;
+        let digest: Option<&[u8]> = row.try_get(4)?;
+        Ok(SeenNode {
+            id: NodeId(id.as_u128()),
+            name: row.try_get(1)?,
+            version: Version {
+                epoch: Epoch(epoch.as_u128()),
+                revision: Revision::try_from(revision).unwrap_or_default(),
+            },
+            digest: digest.and_then(|bytes| bytes.try_into().ok()).map(Digest::from_bytes),
+            age: Duration::try_from_secs_f64(row.try_get(5)?).unwrap_or_default(),
+        })
+    };
+    read().map_err(|error| StoreError::corrupt(format!("a node's heartbeat: {}", reason(&error))))
+}
