@@ -8,6 +8,7 @@
 
 mod contract;
 mod corrupt;
+mod nodes;
 mod open;
 mod processes;
 mod steps;
