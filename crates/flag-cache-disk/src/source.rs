@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flag_core::{Snapshot, Version};
-use flag_engine::{Bootstrap, BoxFuture, EnvironmentName, Fetched, FlagSource, StoreError};
+use flag_engine::{Bootstrap, BoundHits, BoxFuture, EnvironmentName, Fetched, FlagSource, StoreError};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
@@ -135,6 +135,10 @@ impl FlagSource for DiskSource {
     fn offer(&self, environment: &EnvironmentName, snapshot: &Arc<Snapshot>) {
         self.keeper.offer(environment, snapshot);
         self.inner.offer(environment, snapshot);
+    }
+
+    fn bounds(&self) -> Vec<BoundHits> {
+        self.inner.bounds()
     }
 
     fn cache(&self) -> Option<(&'static str, bool)> {

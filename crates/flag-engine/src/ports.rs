@@ -39,7 +39,7 @@ pub trait FlagSource: Send + Sync + 'static {
         let _ = (environment, snapshot);
     }
 
-    /// How often each bound of this source was hit; those of what it is wrapped round are not among them.
+    /// How often each bound of this source and of the sources that it is wrapped round was hit, the store's own excepted.
     fn bounds(&self) -> Vec<BoundHits> {
         Vec::new()
     }
