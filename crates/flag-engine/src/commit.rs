@@ -1,6 +1,7 @@
 //! The way of a change into the store: one task takes the writes that wait, decides each against the newest snapshot, and
 //! commits together those that hold. Each write gets its own outcome.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -11,6 +12,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::engine::Shared;
 use crate::ports::{Appended, Batch, StoreError};
+use crate::receipt::{IdempotencyKey, MOST_RECEIPTS, Receipt, Receipts, Repeatable};
 use crate::status::count;
 
 /// How many writes may wait; one more is turned away.
@@ -33,6 +35,8 @@ pub struct Request {
     pub author: Author,
     /// When they asked.
     pub at: Timestamp,
+    /// Under which name it may be repeated without being made twice.
+    pub repeatable: Option<Repeatable>,
 }
 
 /// What must hold of a flag before it is changed.
@@ -62,8 +66,10 @@ impl Precondition {
 /// A write that holds and is durable.
 #[derive(Clone, Debug)]
 pub struct Committed {
-    /// The environment right after it.
+    /// The environment right after it, or as it is now if the write had been made before.
     pub snapshot: Snapshot,
+    /// The answer that was given when it was made, if that was before.
+    pub replayed: Option<Vec<u8>>,
 }
 
 /// Why a write was not made, by what the caller can do about it.
@@ -84,6 +90,12 @@ pub enum ApplyError {
     /// The store went silent during the commit: the change may or may not be there.
     #[error("the store did not say whether the change was made")]
     Uncertain,
+    /// The key was given to another write.
+    #[error("the key belongs to another write")]
+    KeyReused,
+    /// As many receipts are kept as may be; nothing was written.
+    #[error("no more receipts can be kept")]
+    ReceiptsFull,
     /// Too many writes are waiting, on this node or on others.
     #[error("too many writes are waiting")]
     Overloaded,
@@ -157,9 +169,10 @@ async fn attempts(shared: &Shared, waiting: &[Waiting], sent: &AtomicBool) -> Re
                 continue;
             }
         };
+        let known = receipts(shared, waiting).await.map_err(|error| refused(shared, &error))?;
         let asked = Instant::now();
-        let plan = Plan::decide(&base, waiting.iter().map(|write| &write.request));
-        sent.store(!plan.batch.entries.is_empty(), Ordering::Relaxed);
+        let plan = Plan::decide(&base, &known, waiting.iter().map(|write| &write.request));
+        sent.store(!plan.batch.is_question(), Ordering::Relaxed);
         // An empty batch is sent too: that a change does not hold is only true of the newest snapshot.
         let appended = shared.store.append(&shared.environment, base.version(), &plan.batch).await;
         match appended.map_err(|error| refused(shared, &error))? {
@@ -176,6 +189,16 @@ async fn attempts(shared: &Shared, waiting: &[Waiting], sent: &AtomicBool) -> Re
     }
     tracing::warn!(attempts = ATTEMPTS, "other nodes were always first; giving up on a batch");
     Err(ApplyError::Overloaded)
+}
+
+/// What the store has of the keys that writes bear; nothing is asked if none bears any.
+async fn receipts(shared: &Shared, waiting: &[Waiting]) -> Result<Receipts, StoreError> {
+    let keys = waiting.iter().filter_map(|write| write.request.repeatable.as_ref());
+    let keys: Vec<IdempotencyKey> = keys.map(|repeatable| repeatable.key.clone()).collect();
+    if keys.is_empty() {
+        return Ok(Receipts::default());
+    }
+    shared.store.receipts(&shared.environment, &keys).await
 }
 
 fn refused(shared: &Shared, error: &StoreError) -> ApplyError {
@@ -195,20 +218,51 @@ struct Plan {
     batch: Batch,
     outcomes: Outcomes,
     after: Snapshot,
+    /// The receipts that the store has, and those that this batch brings.
+    receipts: BTreeMap<IdempotencyKey, Receipt>,
+    /// How many more can be kept.
+    room: u32,
 }
 
 impl Plan {
-    fn decide<'a>(base: &Snapshot, requests: impl Iterator<Item = &'a Request>) -> Self {
-        let mut plan = Self { batch: Batch::default(), outcomes: Vec::new(), after: base.clone() };
+    fn decide<'a>(base: &Snapshot, known: &Receipts, requests: impl Iterator<Item = &'a Request>) -> Self {
+        let receipts = known.known.iter().map(|receipt| (receipt.key.clone(), receipt.clone())).collect();
+        let room = MOST_RECEIPTS.saturating_sub(known.kept);
+        let (batch, after) = (Batch::default(), base.clone());
+        let mut plan = Self { batch, outcomes: Vec::new(), after, receipts, room };
         for request in requests {
-            let outcome = plan.take(request);
+            let outcome = match &request.repeatable {
+                None => plan.take(request),
+                Some(repeatable) => plan.take_once(request, repeatable),
+            };
             plan.outcomes.push(outcome);
         }
         plan
     }
 
+    /// Takes a write, unless it was made before. Only what succeeds is kept: what was refused is decided anew.
+    fn take_once(&mut self, request: &Request, repeatable: &Repeatable) -> Result<Committed, ApplyError> {
+        let Repeatable { key, fingerprint, answering } = repeatable;
+        if let Some(receipt) = self.receipts.get(key) {
+            if receipt.fingerprint != *fingerprint {
+                return Err(ApplyError::KeyReused);
+            }
+            return Ok(Committed { snapshot: self.after.clone(), replayed: Some(receipt.answer.clone()) });
+        }
+        if self.room == 0 {
+            return Err(ApplyError::ReceiptsFull);
+        }
+        let committed = self.take(request)?;
+        let (key, answer) = (key.clone(), answering(&committed.snapshot));
+        let receipt = Receipt { key: key.clone(), fingerprint: *fingerprint, answer };
+        self.batch.receipts.push(receipt.clone());
+        self.receipts.insert(key, receipt);
+        self.room -= 1;
+        Ok(committed)
+    }
+
     fn take(&mut self, request: &Request) -> Result<Committed, ApplyError> {
-        let Request { change, conditions, author, at } = request;
+        let Request { change, conditions, author, at, .. } = request;
         let entry = Entry {
             revision: self.after.version().revision.saturating_add(1),
             at: *at,
@@ -232,7 +286,7 @@ impl Plan {
             self.batch.entries.push(entry);
             self.after = after;
         }
-        Ok(Committed { snapshot: self.after.clone() })
+        Ok(Committed { snapshot: self.after.clone(), replayed: None })
     }
 
     /// What the batch makes of the live snapshot, if a flag was taken back into it while the store committed: nobody shall
@@ -248,6 +302,10 @@ impl Plan {
 
     fn publish(&self, shared: &Shared, asked: Instant) {
         shared.vitals.confirmed(asked);
+        let replayed = self.outcomes.iter().flatten().filter(|committed| committed.replayed.is_some());
+        count(&shared.vitals.replays, replayed.count());
+        let full = self.outcomes.iter().filter(|outcome| matches!(outcome, Err(ApplyError::ReceiptsFull)));
+        count(&shared.vitals.receipts_full, full.count());
         if self.batch.entries.is_empty() {
             return;
         }

@@ -222,6 +222,8 @@ impl Engine {
             changes: vitals.changes.load(Ordering::Relaxed),
             conflicts: vitals.conflicts.load(Ordering::Relaxed),
             turned_away: vitals.turned_away.load(Ordering::Relaxed),
+            replays: vitals.replays.load(Ordering::Relaxed),
+            receipts_full: vitals.receipts_full.load(Ordering::Relaxed),
             cluster: roster.cluster(),
             bounds: by_name(bounds.hits().into_iter().chain(keeper.bounds()).chain(source.bounds())),
         }

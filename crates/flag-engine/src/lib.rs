@@ -22,6 +22,7 @@ mod mend;
 mod nodes;
 mod ports;
 mod process_feed;
+mod receipt;
 mod report;
 mod rows;
 mod status;
@@ -43,6 +44,10 @@ pub use ports::{
     HistoryPage, StoreError,
 };
 pub use process_feed::ProcessFeed;
+pub use receipt::{
+    Answering, Fingerprint, IdempotencyKey, InvalidKey, MOST_RECEIPTS, RECEIPT_LIFE, RECEIPTS_REMOVED,
+    Receipt, Receipts, Repeatable,
+};
 pub use rows::{OverrideRow, Rows};
 pub use status::{Cluster, Status, StoreStatus, with_causes};
 pub use tally::Digested;

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use crate::bound::BoundHits;
 use crate::environment::EnvironmentName;
 use crate::nodes::{NodeId, NodeReport, SeenNode};
+use crate::receipt::{IdempotencyKey, Receipt, Receipts};
 use crate::rows::Rows;
 
 /// A future behind a port.
@@ -88,8 +89,8 @@ pub enum Fetched {
 
 /// Where changes become durable. Stores hold no rule of the domain: the batch says what to write.
 pub trait FlagStore: FlagSource {
-    /// Writes `batch`, all of it or nothing, if the environment still stands at `expected`. An empty batch asks only
-    /// whether it does.
+    /// Writes `batch`, all of it or nothing, if the environment still stands at `expected`, and if none of its receipts is
+    /// there already. An empty batch asks only whether it does.
     ///
     /// [`Appended::Committed`] means that the batch is durable: it survives the loss of power at that moment.
     ///
@@ -102,6 +103,16 @@ pub trait FlagStore: FlagSource {
         expected: Version,
         batch: &'a Batch,
     ) -> BoxFuture<'a, Result<Appended, StoreError>>;
+
+    /// The receipts of these keys, as far as there are any.
+    ///
+    /// # Errors
+    /// As [`FlagSource::fetch`].
+    fn receipts<'a>(
+        &'a self,
+        environment: &'a EnvironmentName,
+        keys: &'a [IdempotencyKey],
+    ) -> BoxFuture<'a, Result<Receipts, StoreError>>;
 
     /// The entries of the log that `page` names, newest first.
     ///
@@ -154,6 +165,16 @@ pub struct Batch {
     pub entries: Vec<Entry>,
     /// What becomes of the state.
     pub rows: Rows,
+    /// What is kept of writes that may be repeated; also of those that changed nothing.
+    pub receipts: Vec<Receipt>,
+}
+
+impl Batch {
+    /// Whether there is nothing to write.
+    #[must_use]
+    pub fn is_question(&self) -> bool {
+        self.entries.is_empty() && self.receipts.is_empty()
+    }
 }
 
 /// What became of a batch.
@@ -161,7 +182,8 @@ pub struct Batch {
 pub enum Appended {
     /// It is durable.
     Committed,
-    /// The environment no longer stands where the batch expected it; nothing was written.
+    /// The environment no longer stands where the batch expected it, or one of its receipts is there already; nothing was
+    /// written.
     Conflict,
 }
 

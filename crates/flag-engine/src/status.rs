@@ -48,6 +48,10 @@ pub struct Status {
     pub conflicts: u64,
     /// How many writes were turned away because too many were waiting.
     pub turned_away: u64,
+    /// How many writes were answered as they had been before.
+    pub replays: u64,
+    /// How many writes were refused because no more receipts could be kept.
+    pub receipts_full: u64,
     /// What this node last heard of the others; nothing if that was too long ago.
     pub cluster: Option<Cluster>,
     /// How often each bound was hit, in the order of their names.
@@ -99,6 +103,8 @@ pub(crate) struct Vitals {
     pub(crate) changes: AtomicU64,
     pub(crate) conflicts: AtomicU64,
     pub(crate) turned_away: AtomicU64,
+    pub(crate) replays: AtomicU64,
+    pub(crate) receipts_full: AtomicU64,
 }
 
 impl Vitals {
@@ -110,6 +116,8 @@ impl Vitals {
             changes: AtomicU64::new(0),
             conflicts: AtomicU64::new(0),
             turned_away: AtomicU64::new(0),
+            replays: AtomicU64::new(0),
+            receipts_full: AtomicU64::new(0),
         }
     }
 

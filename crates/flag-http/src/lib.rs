@@ -16,6 +16,7 @@ mod middleware;
 mod node;
 mod openapi;
 mod problem;
+mod repeat;
 mod routes;
 mod server;
 mod telemetry;

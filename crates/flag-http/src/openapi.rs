@@ -69,6 +69,18 @@ pub(crate) struct MinRevisionHeader {
     minimum: Option<u64>,
 }
 
+/// What a write may bear beside its body.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "only its description is used")]
+pub(crate) struct WriteHeaders {
+    /// 1 to 128 visible ASCII characters: the name of this write. Repeated within 24 hours, it gets the first answer again,
+    /// with `Idempotent-Replayed: true`, and changes nothing more. The same name with another method, path or body is refused
+    /// with 422 `idempotency_key_reused`.
+    #[param(rename = "Idempotency-Key", min_length = 1, max_length = 128)]
+    idempotency_key: Option<String>,
+}
+
 /// A flag.
 #[derive(ToSchema)]
 #[schema(as = Flag, rename_all = "camelCase")]

@@ -33,6 +33,8 @@ pub(crate) enum Code {
     Behind,
     StoreUnavailable,
     FlagUnreadable,
+    IdempotencyKeyReused,
+    IdempotencyKeysExhausted,
     OutcomeUnknown,
     Overloaded,
 }
@@ -79,6 +81,16 @@ impl Code {
             Self::FlagUnreadable => {
                 ("flag_unreadable", StatusCode::SERVICE_UNAVAILABLE, "The flag cannot be read")
             }
+            Self::IdempotencyKeyReused => (
+                "idempotency_key_reused",
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "The key belongs to another request",
+            ),
+            Self::IdempotencyKeysExhausted => (
+                "idempotency_keys_exhausted",
+                StatusCode::SERVICE_UNAVAILABLE,
+                "No more idempotency keys can be kept",
+            ),
             Self::OutcomeUnknown => {
                 ("outcome_unknown", StatusCode::SERVICE_UNAVAILABLE, "The outcome of the write is unknown")
             }
@@ -256,6 +268,15 @@ impl From<ApplyError> for Problem {
                 "the store went silent during the commit, so the change may have been made; look before trying again",
             )
             .retry_after(1),
+            ApplyError::KeyReused => Self::new(
+                Code::IdempotencyKeyReused,
+                "this `Idempotency-Key` was given to a request with another method, path or body",
+            ),
+            ApplyError::ReceiptsFull => Self::new(
+                Code::IdempotencyKeysExhausted,
+                "nothing was changed; write without an `Idempotency-Key`, or wait until older ones are 24 hours old",
+            )
+            .retry_after(60),
             ApplyError::Overloaded => Self::new(Code::Overloaded, "nothing was changed; try again shortly").retry_after(1),
         }
     }

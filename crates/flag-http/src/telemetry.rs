@@ -144,6 +144,18 @@ impl Telemetry {
                 "Writes refused because too many waited.",
                 number(status.turned_away),
             ),
+            (
+                "flag_replays_total",
+                "counter",
+                "Writes that had been made before and were answered as then.",
+                number(status.replays),
+            ),
+            (
+                "flag_receipts_full_total",
+                "counter",
+                "Writes refused because no more idempotency keys could be kept.",
+                number(status.receipts_full),
+            ),
         ] {
             // Writing into a text cannot fail.
             let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");

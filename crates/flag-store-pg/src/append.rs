@@ -9,7 +9,9 @@ use std::time::Duration;
 use deadpool_postgres::Object;
 use flag_core::{Entry, Flag, FlagKey, Variant, Version};
 use flag_engine::document::{EntryDocument, FlagDocument};
-use flag_engine::{Appended, Batch, EnvironmentName, OverrideRow, StoreError};
+use flag_engine::{
+    Appended, Batch, EnvironmentName, OverrideRow, RECEIPT_LIFE, RECEIPTS_REMOVED, Receipt, StoreError,
+};
 use futures_util::future::{try_join, try_join5};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_postgres::types::{Json, ToSql, Type};
@@ -83,8 +85,13 @@ async fn write<'a>(
         transaction.rollback().await.map_err(failed)?;
         return Ok(None);
     }
-    // Each of these sends its statement when it is first polled, and they are polled in this order.
     let writer = Writer { transaction: &transaction, environment: environment.as_str() };
+    if !batch.receipts.is_empty() && writer.receipts(&batch.receipts).await? < batch.receipts.len() as u64 {
+        // Another node was first, though it may have changed nothing.
+        transaction.rollback().await.map_err(failed)?;
+        return Ok(None);
+    }
+    // Each of these sends its statement when it is first polled, and they are polled in this order.
     try_join5(
         writer.log(&batch.entries),
         writer.remove_flags(&batch.rows.removed_flags),
@@ -207,6 +214,37 @@ impl Writer<'_> {
         let parameters: [(&(dyn ToSql + Sync), Type); 4] =
             [(&flags, text.clone()), (&levels, text.clone()), (&subjects, text.clone()), (&variants, text)];
         self.rows(sql, &parameters).await
+    }
+
+    /// Keeps the receipts that are not there already, and says how many those are. One whose time is over makes room for the
+    /// next of its key.
+    async fn receipts(&self, receipts: &[Receipt]) -> Result<u64, StoreError> {
+        let keys: Vec<&str> = receipts.iter().map(|receipt| receipt.key.as_str()).collect();
+        let fingerprints: Vec<&[u8]> =
+            receipts.iter().map(|receipt| receipt.fingerprint.as_slice()).collect();
+        let answers: Vec<&[u8]> = receipts.iter().map(|receipt| receipt.answer.as_slice()).collect();
+        let life = RECEIPT_LIFE.as_secs_f64();
+        let keep = "INSERT INTO receipts (environment, key, fingerprint, answer) \
+                    SELECT $1, * FROM unnest($2::text[], $3::bytea[], $4::bytea[]) \
+                    ON CONFLICT (environment, key) DO UPDATE \
+                    SET fingerprint = excluded.fingerprint, answer = excluded.answer, at = excluded.at \
+                    WHERE receipts.at <= now() - make_interval(secs => $5)";
+        let kept: [(&(dyn ToSql + Sync), Type); 5] = [
+            (&self.environment, Type::TEXT),
+            (&keys, Type::TEXT_ARRAY),
+            (&fingerprints, Type::BYTEA_ARRAY),
+            (&answers, Type::BYTEA_ARRAY),
+            (&life, Type::FLOAT8),
+        ];
+        let limit = i64::from(RECEIPTS_REMOVED);
+        let remove = "DELETE FROM receipts WHERE (environment, key) IN (SELECT environment, key FROM receipts \
+                      WHERE environment = $1 AND at <= now() - make_interval(secs => $2) ORDER BY at LIMIT $3)";
+        let removed: [(&(dyn ToSql + Sync), Type); 3] =
+            [(&self.environment, Type::TEXT), (&life, Type::FLOAT8), (&limit, Type::INT8)];
+        let (kept, _) =
+            try_join(execute(self.transaction, keep, &kept), execute(self.transaction, remove, &removed))
+                .await?;
+        Ok(kept)
     }
 
     /// Runs a statement whose first parameter is the environment.

@@ -6,8 +6,12 @@ use std::time::Duration;
 use deadpool_postgres::Object;
 use flag_core::{Entry, Epoch, Revision, Snapshot, Version};
 use flag_engine::document::{EntryDocument, Unreadable};
-use flag_engine::{Column, EnvironmentName, Fetched, LoadedRows, StoreError};
+use flag_engine::{
+    Column, EnvironmentName, Fetched, IdempotencyKey, LoadedRows, MOST_RECEIPTS, RECEIPT_LIFE, Receipt,
+    Receipts, StoreError,
+};
 use futures_util::TryStreamExt;
+use futures_util::future::try_join;
 use tokio_postgres::types::{Json, ToSql, Type};
 use tokio_postgres::{Client, IsolationLevel, Row, Transaction};
 
@@ -56,6 +60,44 @@ async fn version(client: &Client, environment: &EnvironmentName) -> Result<Versi
     let epoch: uuid::Uuid = column(&row, 0, what)?;
     let revision: i64 = column(&row, 1, what)?;
     Ok(Version { epoch: Epoch(epoch.as_u128()), revision: number(revision)? })
+}
+
+/// The receipts of these keys whose time is not over, and how many of those there are in all.
+pub(crate) async fn receipts(
+    mut client: Object,
+    environment: &EnvironmentName,
+    keys: &[IdempotencyKey],
+) -> Result<Receipts, StoreError> {
+    let client: &mut Client = &mut client;
+    let transaction = begin(client, SHORT_TERMS).await?;
+    let client = transaction.client();
+    let (name, life) = (environment.as_str(), RECEIPT_LIFE.as_secs_f64());
+    let keys: Vec<&str> = keys.iter().map(IdempotencyKey::as_str).collect();
+    let most = i64::from(MOST_RECEIPTS);
+    let of_keys = "SELECT key, fingerprint, answer FROM receipts WHERE environment = $1 \
+                   AND at > now() - make_interval(secs => $2) AND key = ANY($3::text[])";
+    let count = "SELECT count(*) FROM (SELECT 1 FROM receipts WHERE environment = $1 \
+                 AND at > now() - make_interval(secs => $2) LIMIT $3) AS kept";
+    let (rows, count) = try_join(
+        client.query_typed(of_keys, &[(&name, Type::TEXT), (&life, Type::FLOAT8), (&keys, Type::TEXT_ARRAY)]),
+        client.query_typed_one(count, &[(&name, Type::TEXT), (&life, Type::FLOAT8), (&most, Type::INT8)]),
+    )
+    .await
+    .map_err(failed)?;
+    let kept: i64 = column(&count, 0, || "the number of receipts".to_owned())?;
+    let known = rows.iter().map(receipt).collect::<Result<_, _>>()?;
+    Ok(Receipts { known, kept: u32::try_from(kept).unwrap_or(u32::MAX) })
+}
+
+fn receipt(row: &Row) -> Result<Receipt, StoreError> {
+    let key: &str = column(row, 0, || "the key of a receipt".to_owned())?;
+    let what = || format!("receipt {key}");
+    let fingerprint: &[u8] = column(row, 1, what)?;
+    Ok(Receipt {
+        key: IdempotencyKey::parse(key.as_bytes()).map_err(|why| unreadable(what, why))?,
+        fingerprint: fingerprint.try_into().map_err(|why| unreadable(what, why))?,
+        answer: column(row, 2, what)?,
+    })
 }
 
 /// What is newer than `have`, as of one moment.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use flag_core::{Entry, Version};
 use flag_engine::{
     Appended, Batch, BoundHits, BoxFuture, EnvironmentName, Fetched, FlagSource, FlagStore, HistoryPage,
-    NodeId, NodeReport, SeenNode, StoreError,
+    IdempotencyKey, NodeId, NodeReport, Receipts, SeenNode, StoreError,
 };
 
 use tokio::time::Instant;
@@ -94,7 +94,7 @@ impl PgStore {
         batch: &Batch,
     ) -> Result<Appended, StoreError> {
         let pool = &self.writers;
-        if batch.entries.is_empty() {
+        if batch.is_question() {
             let ask = async {
                 self.ready().await?;
                 append::stands_at(pool.take().await?, environment, expected).await
@@ -112,6 +112,18 @@ impl PgStore {
             pool.forget_idle();
         }
         outcome
+    }
+
+    async fn receipts(
+        &self,
+        environment: &EnvironmentName,
+        keys: &[IdempotencyKey],
+    ) -> Result<Receipts, StoreError> {
+        let ask = async {
+            self.ready().await?;
+            fetch::receipts(self.writers.take().await?, environment, keys).await
+        };
+        self.writers.within(REQUEST, ask).await
     }
 
     async fn history(
@@ -182,6 +194,14 @@ impl FlagStore for PgStore {
         batch: &'a Batch,
     ) -> BoxFuture<'a, Result<Appended, StoreError>> {
         Box::pin(self.append(environment, expected, batch))
+    }
+
+    fn receipts<'a>(
+        &'a self,
+        environment: &'a EnvironmentName,
+        keys: &'a [IdempotencyKey],
+    ) -> BoxFuture<'a, Result<Receipts, StoreError>> {
+        Box::pin(self.receipts(environment, keys))
     }
 
     fn history<'a>(

@@ -2,7 +2,10 @@
 
 use flag_core::{Entry, Epoch, Revision, Snapshot, Version};
 use flag_engine::document::{EntryDocument, Unreadable};
-use flag_engine::{Column, EnvironmentName, Fetched, HistoryPage, LoadedRows, StoreError};
+use flag_engine::{
+    Column, EnvironmentName, Fetched, HistoryPage, IdempotencyKey, LoadedRows, MOST_RECEIPTS, RECEIPT_LIFE,
+    Receipt, Receipts, StoreError,
+};
 use rusqlite::types::{FromSql, FromSqlError, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Params, Row, Transaction};
 
@@ -18,6 +21,10 @@ const HISTORY: &str = "SELECT revision, flag, entry FROM changes
     WHERE environment = ?1 AND revision < ?2 ORDER BY revision DESC LIMIT ?3";
 const HISTORY_OF_FLAG: &str = "SELECT revision, flag, entry FROM changes
     WHERE environment = ?1 AND revision < ?2 AND flag = ?4 ORDER BY revision DESC LIMIT ?3";
+const RECEIPT: &str =
+    "SELECT fingerprint, answer FROM receipts WHERE environment = ?1 AND at > unixepoch() - ?2 AND key = ?3";
+const RECEIPT_COUNT: &str = "SELECT count(*) FROM (
+    SELECT 1 FROM receipts WHERE environment = ?1 AND at > unixepoch() - ?2 LIMIT ?3)";
 const FLAGS: &str = "SELECT key, document FROM flags WHERE environment = ?1";
 const OVERRIDES: &str = "SELECT flag, level, subject, variant FROM overrides WHERE environment = ?1";
 
@@ -99,7 +106,31 @@ pub(crate) fn history(
     }
 }
 
-/// A revision as SQLite counts; no row has one that does not fit.
+/// The receipts of these keys whose time is not over, and how many of those there are in all.
+pub(crate) fn receipts(
+    connection: &mut Connection,
+    environment: &EnvironmentName,
+    keys: &[IdempotencyKey],
+) -> Result<Receipts, StoreError> {
+    let moment = connection.transaction().map_err(store_error)?;
+    let (environment, life) = (environment.as_str(), number(RECEIPT_LIFE.as_secs()));
+    let mut statement = moment.prepare_cached(RECEIPT_COUNT).map_err(store_error)?;
+    let kept =
+        statement.query_row((environment, life, MOST_RECEIPTS), |row| row.get(0)).map_err(store_error)?;
+    let mut statement = moment.prepare_cached(RECEIPT).map_err(store_error)?;
+    let mut known = Vec::new();
+    for key in keys {
+        let row = statement
+            .query_row((environment, life, key.as_str()), |row| {
+                Ok(Receipt { key: key.clone(), fingerprint: row.get(0)?, answer: row.get(1)? })
+            })
+            .optional();
+        known.extend(row.map_err(store_error)?);
+    }
+    Ok(Receipts { known, kept })
+}
+
+/// A revision, or another whole number, as SQLite counts; no row has one that does not fit.
 pub(crate) fn number(revision: Revision) -> i64 {
     i64::try_from(revision).unwrap_or(i64::MAX)
 }

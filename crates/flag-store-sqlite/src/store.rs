@@ -5,7 +5,7 @@ use std::path::Path;
 use flag_core::{Entry, Version};
 use flag_engine::{
     Appended, Batch, BoundHits, BoxFuture, EnvironmentName, Fetched, FlagSource, FlagStore, HistoryPage,
-    NodeId, NodeReport, SeenNode, StoreError,
+    IdempotencyKey, NodeId, NodeReport, Receipts, SeenNode, StoreError,
 };
 
 use crate::error::OpenError;
@@ -99,7 +99,7 @@ impl FlagStore for SqliteStore {
         batch: &'a Batch,
     ) -> BoxFuture<'a, Result<Appended, StoreError>> {
         let environment = environment.clone();
-        if batch.entries.is_empty() {
+        if batch.is_question() {
             // A question, which need not wait until others have written.
             return Box::pin(reading(self.reader.run(move |connection| {
                 let found = read::version(connection, &environment)?;
@@ -108,6 +108,15 @@ impl FlagStore for SqliteStore {
         }
         let batch = batch.clone();
         Box::pin(self.writer.run(move |connection| write::append(connection, &environment, expected, &batch)))
+    }
+
+    fn receipts<'a>(
+        &'a self,
+        environment: &'a EnvironmentName,
+        keys: &'a [IdempotencyKey],
+    ) -> BoxFuture<'a, Result<Receipts, StoreError>> {
+        let (environment, keys) = (environment.clone(), keys.to_vec());
+        Box::pin(reading(self.reader.run(move |connection| read::receipts(connection, &environment, &keys))))
     }
 
     fn history<'a>(

@@ -2,7 +2,9 @@
 
 use flag_core::Version;
 use flag_engine::document::{EntryDocument, FlagDocument, Unreadable};
-use flag_engine::{Appended, Batch, EnvironmentName, OverrideRow, Rows, StoreError};
+use flag_engine::{
+    Appended, Batch, EnvironmentName, OverrideRow, RECEIPT_LIFE, RECEIPTS_REMOVED, Receipt, Rows, StoreError,
+};
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
 use crate::error::store_error;
@@ -22,6 +24,15 @@ const SET_OVERRIDE: &str = "INSERT INTO overrides (environment, flag, level, sub
     VALUES (?1, ?2, ?3, ?4, ?5)
     ON CONFLICT (environment, flag, level, subject) DO UPDATE SET variant = excluded.variant";
 
+// A receipt whose time is over makes room for the next of its key.
+const RECEIPT: &str = "INSERT INTO receipts (environment, key, fingerprint, answer, at)
+    VALUES (?1, ?2, ?3, ?4, unixepoch())
+    ON CONFLICT (environment, key) DO UPDATE
+    SET fingerprint = excluded.fingerprint, answer = excluded.answer, at = excluded.at
+    WHERE receipts.at <= unixepoch() - ?5";
+const REMOVE_RECEIPTS: &str = "DELETE FROM receipts WHERE (environment, key) IN (
+    SELECT environment, key FROM receipts WHERE environment = ?1 AND at <= unixepoch() - ?2 ORDER BY at LIMIT ?3)";
+
 /// Writes `batch`, all of it or nothing.
 pub(crate) fn append(
     connection: &mut Connection,
@@ -36,6 +47,9 @@ pub(crate) fn append(
     }
     log(&writing, environment, expected, batch)?;
     rows(&writing, environment, &batch.rows)?;
+    if receipts(&writing, environment, &batch.receipts)? == Appended::Conflict {
+        return Ok(Appended::Conflict);
+    }
     commit(writing)?;
     Ok(Appended::Committed)
 }
@@ -106,6 +120,28 @@ fn rows(writing: &Transaction<'_>, environment: &EnvironmentName, rows: &Rows) -
         statement.execute(row).map_err(store_error)?;
     }
     Ok(())
+}
+
+/// Keeps the receipts, unless one of them is there already: another node was first, though it may have changed nothing.
+fn receipts(
+    writing: &Transaction<'_>,
+    environment: &EnvironmentName,
+    receipts: &[Receipt],
+) -> Result<Appended, StoreError> {
+    if receipts.is_empty() {
+        return Ok(Appended::Committed);
+    }
+    let (environment, life) = (environment.as_str(), read::number(RECEIPT_LIFE.as_secs()));
+    let mut statement = writing.prepare_cached(RECEIPT).map_err(store_error)?;
+    for Receipt { key, fingerprint, answer } in receipts {
+        let row = (environment, key.as_str(), fingerprint.as_slice(), answer, life);
+        if statement.execute(row).map_err(store_error)? == 0 {
+            return Ok(Appended::Conflict);
+        }
+    }
+    let mut statement = writing.prepare_cached(REMOVE_RECEIPTS).map_err(store_error)?;
+    statement.execute((environment, life, RECEIPTS_REMOVED)).map_err(store_error)?;
+    Ok(Appended::Committed)
 }
 
 fn unwritable(what: &str, error: &Unreadable) -> StoreError {

@@ -6,6 +6,7 @@ mod fetch;
 mod history;
 mod law;
 mod nodes;
+mod receipts;
 mod rows;
 mod steps;
 
@@ -59,6 +60,11 @@ where
         rows::every_kind_of_subject_survives,
         rows::every_part_of_a_flag_survives,
         rows::keys_are_compared_byte_by_byte,
+        receipts::a_receipt_is_found_by_its_key_and_by_no_other,
+        receipts::receipts_alone_are_written_and_move_no_revision,
+        receipts::a_receipt_that_is_there_already_is_a_conflict_and_nothing_is_written,
+        receipts::a_batch_that_comes_too_late_leaves_no_receipt,
+        receipts::of_batches_with_one_receipt_exactly_one_is_committed,
         history::the_log_is_read_newest_first_without_gaps,
         history::pages_continue_below_one_another,
         history::only_entries_of_the_flag_asked_for_are_given,

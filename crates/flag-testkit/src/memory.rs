@@ -9,8 +9,9 @@ use flag_core::{
     Version,
 };
 use flag_engine::{
-    Appended, Batch, BoxFuture, EnvironmentName, Fetched, FlagSource, FlagStore, HistoryPage, MOST_NODES,
-    NODE_EXPIRY, NodeId, NodeReport, OverrideRow, Rows, SeenNode, StoreError,
+    Appended, Batch, BoxFuture, EnvironmentName, Fetched, FlagSource, FlagStore, HistoryPage, IdempotencyKey,
+    MOST_NODES, NODE_EXPIRY, NodeId, NodeReport, OverrideRow, RECEIPT_LIFE, Receipt, Receipts, Rows,
+    SeenNode, StoreError,
 };
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -157,6 +158,23 @@ impl FlagStore for MemoryStore {
         })
     }
 
+    fn receipts<'a>(
+        &'a self,
+        environment: &'a EnvironmentName,
+        keys: &'a [IdempotencyKey],
+    ) -> BoxFuture<'a, Result<Receipts, StoreError>> {
+        Box::pin(async move {
+            self.ready(environment).await?;
+            let state = self.state();
+            let valid = || state.receipts.values().filter(|(_, since)| since.elapsed() < RECEIPT_LIFE);
+            let known = valid().filter(|(receipt, _)| keys.contains(&receipt.key));
+            Ok(Receipts {
+                known: known.map(|(receipt, _)| receipt.clone()).collect(),
+                kept: u32::try_from(valid().count()).unwrap(),
+            })
+        })
+    }
+
     fn history<'a>(
         &'a self,
         environment: &'a EnvironmentName,
@@ -233,6 +251,8 @@ struct State {
     flags: BTreeMap<FlagKey, Flag>,
     overrides: BTreeMap<OverrideRow, Variant>,
     unreadable: Quarantine,
+    /// What is kept of writes that bore a key, and since when.
+    receipts: BTreeMap<IdempotencyKey, (Receipt, Instant)>,
 }
 
 impl State {
@@ -278,6 +298,13 @@ impl State {
         if expected != self.version {
             return Appended::Conflict;
         }
+        self.receipts.retain(|_, (_, since)| since.elapsed() < RECEIPT_LIFE);
+        if batch.receipts.iter().any(|receipt| self.receipts.contains_key(&receipt.key)) {
+            return Appended::Conflict;
+        }
+        let kept =
+            batch.receipts.iter().map(|receipt| (receipt.key.clone(), (receipt.clone(), Instant::now())));
+        self.receipts.extend(kept);
         for entry in &batch.entries {
             self.version.revision += 1;
             assert_eq!(

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use flag_core::{Entry, Version};
 use flag_engine::{
-    Appended, Batch, BoxFuture, EnvironmentName, Fetched, FlagSource, FlagStore, HistoryPage, NodeId,
-    NodeReport, SeenNode, StoreError,
+    Appended, Batch, BoxFuture, EnvironmentName, Fetched, FlagSource, FlagStore, HistoryPage, IdempotencyKey,
+    NodeId, NodeReport, Receipts, SeenNode, StoreError,
 };
 use flag_testkit::contract;
 use flag_testkit::memory::MemoryStore;
@@ -63,6 +63,14 @@ impl FlagStore for Kept {
         page: HistoryPage<'a>,
     ) -> BoxFuture<'a, Result<Vec<Entry>, StoreError>> {
         self.store.history(environment, page)
+    }
+
+    fn receipts<'a>(
+        &'a self,
+        environment: &'a EnvironmentName,
+        keys: &'a [IdempotencyKey],
+    ) -> BoxFuture<'a, Result<Receipts, StoreError>> {
+        self.store.receipts(environment, keys)
     }
 
     fn report<'a>(

@@ -6,7 +6,7 @@ use flag_cache_redis::{RedisSource, start_feed};
 use flag_core::{Entry, Version};
 use flag_engine::{
     Appended, Batch, BoxFuture, ChangeFeed, EnvironmentName, Fetched, FlagSource, FlagStore, HistoryPage,
-    NodeId, NodeReport, SeenNode, StoreError,
+    IdempotencyKey, NodeId, NodeReport, Receipts, SeenNode, StoreError,
 };
 use flag_testkit::contract;
 use flag_testkit::memory::MemoryStore;
@@ -63,6 +63,14 @@ impl FlagStore for Cached {
             self.source.offer(&self::environment(), &Arc::new(now));
             Ok(appended)
         })
+    }
+
+    fn receipts<'a>(
+        &'a self,
+        environment: &'a EnvironmentName,
+        keys: &'a [IdempotencyKey],
+    ) -> BoxFuture<'a, Result<Receipts, StoreError>> {
+        self.store.receipts(environment, keys)
     }
 
     fn history<'a>(

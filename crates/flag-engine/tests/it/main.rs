@@ -16,6 +16,7 @@ mod law;
 mod nodes;
 mod python;
 mod quarantine;
+mod repeats;
 mod restored;
 mod rows;
 mod steps;

@@ -84,5 +84,6 @@ pub(crate) fn request(change: Change, precondition: Option<Precondition>) -> Req
         conditions: precondition.into_iter().collect(),
         author: Author::default(),
         at: Timestamp(1_750_000_000_000),
+        repeatable: None,
     }
 }

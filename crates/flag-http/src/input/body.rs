@@ -11,6 +11,7 @@ use garde::{Report, Validate};
 
 use super::members::Members;
 use crate::problem::{Code, Problem};
+use crate::repeat::note_body;
 
 /// How long the whole body may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -21,6 +22,11 @@ const DEEPEST: usize = 64;
 pub(crate) trait Shape: Validate<Context = ()> {
     /// The largest body, in bytes.
     const LIMIT: usize = 1024 * 1024;
+
+    /// Notes what a write is recognised by when it is repeated. A question has nothing to note.
+    fn note(request: &HttpRequest, bytes: &[u8]) {
+        note_body(request, bytes);
+    }
 
     /// Takes every member that the shape knows.
     fn take(members: &mut Members<'_>) -> Self;
@@ -36,10 +42,12 @@ impl<T: Shape + 'static> FromRequest for Body<T> {
     fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
         let headers = check_headers(request.headers(), T::LIMIT);
         let payload = Payload::from_request(request, payload);
+        let request = request.clone();
         Box::pin(async move {
             headers?;
             let payload = payload.await.map_err(|_| cut_short())?;
             let bytes = receive(payload, T::LIMIT).await?;
+            T::note(&request, &bytes);
             parse(&bytes).map(Self)
         })
     }

@@ -1,7 +1,7 @@
 //! The question that everything is for: what does this context get?
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use flag_core::Context;
 use garde::Validate;
 use serde::Serialize;
@@ -40,6 +40,8 @@ pub(crate) struct Evaluate {
 
 impl Shape for Evaluate {
     const LIMIT: usize = 64 * 1024;
+
+    fn note(_: &HttpRequest, _: &[u8]) {}
 
     fn take(members: &mut Members<'_>) -> Self {
         Self {

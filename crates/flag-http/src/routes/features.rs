@@ -10,14 +10,14 @@ use garde::Validate;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::write::{write, write_flag};
+use super::write::{with_flag, write};
 use crate::answer;
 use crate::conditional::{self, Reading};
 use crate::input::{
     Body, FlagPath, Limit, Members, MinRevision, NoParameters, Optional, Query, Required, Search, Shape,
 };
 use crate::node::Node;
-use crate::openapi::{FlagSchema, MinRevisionHeader, PageQuery};
+use crate::openapi::{FlagSchema, MinRevisionHeader, PageQuery, WriteHeaders};
 use crate::problem::{Code, Problem, ProblemDocument};
 
 /// A flag to create.
@@ -55,7 +55,7 @@ impl Shape for CreateFeature {
 
 /// Creates a flag.
 #[utoipa::path(
-    post, path = "/features", tag = "features", request_body = CreateFeature,
+    post, path = "/features", tag = "features", params(WriteHeaders), request_body = CreateFeature,
     responses(
         (status = 201, description = "The flag", body = FlagSchema),
         (status = 409, description = "It exists already", body = ProblemDocument),
@@ -74,14 +74,18 @@ pub(crate) async fn create(
         global: Variant::from(body.enabled.get()?),
         rollout: body.rollout_pct.get(),
     };
-    let (snapshot, flag) = write_flag(&node, &request, change).await?;
-    let location = format!("{}/{}", request.uri().path(), flag.key);
-    let revision = snapshot.version().revision;
-    Ok(HttpResponse::build(StatusCode::CREATED)
-        .insert_header((LOCATION, location))
-        .insert_header((ETAG, conditional::etag(flag.revision)))
-        .insert_header((answer::FLAG_REVISION, revision))
-        .json(FlagDocument::from(&flag)))
+    let key = change.key().clone();
+    let location = format!("{}/{key}", request.uri().path());
+    write(&node, &request, change, move |after| {
+        with_flag(after, key.as_str(), |flag| {
+            HttpResponse::build(StatusCode::CREATED)
+                .insert_header((LOCATION, location.as_str()))
+                .insert_header((ETAG, conditional::etag(flag.revision)))
+                .insert_header((answer::FLAG_REVISION, after.version().revision))
+                .json(FlagDocument::from(flag))
+        })
+    })
+    .await
 }
 
 /// Which flags to list.
@@ -207,7 +211,7 @@ pub(crate) fn find<'a>(snapshot: &'a Snapshot, key: &FlagKey) -> Result<&'a Flag
 
 /// Deletes a flag with everything that hangs on it. Its history stays.
 #[utoipa::path(
-    delete, path = "/features/{key}", tag = "features", params(("key" = String, Path)),
+    delete, path = "/features/{key}", tag = "features", params(("key" = String, Path), WriteHeaders),
     responses(
         (status = 204, description = "It is gone"),
         (status = 404, description = "There is no such flag", body = ProblemDocument),
@@ -219,6 +223,8 @@ pub(crate) async fn delete(
     request: HttpRequest,
     path: FlagPath,
 ) -> Result<HttpResponse, Problem> {
-    let snapshot = write(&node, &request, Change::FlagDeleted { key: path.0 }).await?;
-    Ok(answer::empty(StatusCode::NO_CONTENT, snapshot.version().revision))
+    write(&node, &request, Change::FlagDeleted { key: path.0 }, |after| {
+        answer::empty(StatusCode::NO_CONTENT, after.version().revision)
+    })
+    .await
 }

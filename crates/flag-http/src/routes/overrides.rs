@@ -16,7 +16,7 @@ use crate::input::{
 };
 use crate::node::Node;
 use crate::openapi::{GroupOverrideSchema, OverridePageSchema, RegionOverrideSchema};
-use crate::openapi::{MinRevisionHeader, PageQuery, UserOverrideSchema};
+use crate::openapi::{MinRevisionHeader, PageQuery, UserOverrideSchema, WriteHeaders};
 use crate::problem::{Problem, ProblemDocument};
 
 /// The member that names the subject of a level.
@@ -48,7 +48,7 @@ macro_rules! level_routes {
         #[doc = concat!("Pins a ", $path, " to on or off. Pinning it again is no error.")]
         #[utoipa::path(
             post, path = concat!("/features/{key}/", $path, "-override"), tag = "overrides",
-            params(("key" = String, Path)), request_body = $schema,
+            params(("key" = String, Path), WriteHeaders), request_body = $schema,
             responses(
                 (status = 200, description = "The override", body = $schema),
                 (status = 404, description = "There is no such flag", body = ProblemDocument),
@@ -68,7 +68,7 @@ macro_rules! level_routes {
         #[doc = concat!("Lets a ", $path, " go. The last segment of the path is its id, percent-encoded.")]
         #[utoipa::path(
             delete, path = concat!("/features/{key}/", $path, "-override/{", $member, "}"), tag = "overrides",
-            params(("key" = String, Path), ($member = String, Path)),
+            params(("key" = String, Path), ($member = String, Path), WriteHeaders),
             responses(
                 (status = 204, description = "It is no longer pinned"),
                 (status = 404, description = "There is no such flag or override", body = ProblemDocument),
@@ -107,9 +107,9 @@ async fn pin(
     variant: Variant,
 ) -> Result<HttpResponse, Problem> {
     let change = Change::OverrideSet { key: path.0, level, subject: subject.clone(), variant };
-    let snapshot = write(node, request, change).await?;
     let body = serde_json::json!({ member(level): subject.as_str(), "enabled": variant.enabled() });
-    Ok(answer::json(StatusCode::OK, snapshot.version().revision, &body))
+    write(node, request, change, move |after| answer::json(StatusCode::OK, after.version().revision, &body))
+        .await
 }
 
 async fn release(
@@ -119,8 +119,10 @@ async fn release(
     level: Level,
 ) -> Result<HttpResponse, Problem> {
     let subject = subject_in_path(request, member(level))?;
-    let snapshot = write(node, request, Change::OverrideRemoved { key: path.0, level, subject }).await?;
-    Ok(answer::empty(StatusCode::NO_CONTENT, snapshot.version().revision))
+    write(node, request, Change::OverrideRemoved { key: path.0, level, subject }, |after| {
+        answer::empty(StatusCode::NO_CONTENT, after.version().revision)
+    })
+    .await
 }
 
 /// Which overrides to list.

@@ -1,16 +1,14 @@
 //! The settings of a flag that concern everybody: the global state and the rollout.
 
-use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use flag_core::{Change, Percentage, Variant};
 use garde::Validate;
 use utoipa::ToSchema;
 
 use super::write::write_flag;
-use crate::answer;
 use crate::input::{Body, FlagPath, Members, NoParameters, Query, Required, Shape};
 use crate::node::Node;
-use crate::openapi::FlagSchema;
+use crate::openapi::{FlagSchema, WriteHeaders};
 use crate::problem::{Problem, ProblemDocument};
 
 /// A new global state.
@@ -30,7 +28,7 @@ impl Shape for SetGlobal {
 
 /// Switches the global state.
 #[utoipa::path(
-    patch, path = "/features/{key}/global", tag = "settings", params(("key" = String, Path)), request_body = SetGlobal,
+    patch, path = "/features/{key}/global", tag = "settings", params(("key" = String, Path), WriteHeaders), request_body = SetGlobal,
     responses(
         (status = 200, description = "The flag", body = FlagSchema),
         (status = 404, description = "There is no such flag", body = ProblemDocument),
@@ -44,8 +42,7 @@ pub(crate) async fn global(
     body: Body<SetGlobal>,
 ) -> Result<HttpResponse, Problem> {
     let change = Change::GlobalSet { key: path.0, variant: Variant::from(body.0.enabled.get()?) };
-    let (snapshot, flag) = write_flag(&node, &request, change).await?;
-    Ok(answer::flag(StatusCode::OK, snapshot.version().revision, &flag))
+    write_flag(&node, &request, change).await
 }
 
 /// A new rollout.
@@ -66,7 +63,7 @@ impl Shape for SetRollout {
 
 /// Sets the share of users that get the feature, or takes the rollout away.
 #[utoipa::path(
-    patch, path = "/features/{key}/rollout", tag = "settings", params(("key" = String, Path)), request_body = SetRollout,
+    patch, path = "/features/{key}/rollout", tag = "settings", params(("key" = String, Path), WriteHeaders), request_body = SetRollout,
     responses(
         (status = 200, description = "The flag", body = FlagSchema),
         (status = 404, description = "There is no such flag", body = ProblemDocument),
@@ -80,6 +77,5 @@ pub(crate) async fn rollout(
     body: Body<SetRollout>,
 ) -> Result<HttpResponse, Problem> {
     let change = Change::RolloutSet { key: path.0, rollout: body.0.rollout_pct.get()? };
-    let (snapshot, flag) = write_flag(&node, &request, change).await?;
-    Ok(answer::flag(StatusCode::OK, snapshot.version().revision, &flag))
+    write_flag(&node, &request, change).await
 }

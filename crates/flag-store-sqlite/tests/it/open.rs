@@ -25,9 +25,9 @@ fn migrating_again_applies_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("flags.db");
     let first = SqliteStore::migrate(&path).unwrap();
-    assert_eq!((first.applied, first.version), (1, 1));
+    assert!(first.applied > 0 && i64::try_from(first.applied) == Ok(first.version), "{first:?}");
     let again = SqliteStore::migrate(&path).unwrap();
-    assert_eq!((again.applied, again.version), (0, 1));
+    assert_eq!((again.applied, again.version), (0, first.version));
 }
 
 #[tokio::test]
@@ -66,7 +66,7 @@ fn many_may_open_a_file_that_does_not_exist_at_once() {
                 .collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).sum()
         });
-        assert_eq!(applied, 1);
+        assert_eq!(i64::try_from(applied), Ok(SqliteStore::migrate(&path).unwrap().version));
     }
 }
 
@@ -125,9 +125,9 @@ async fn a_batch_that_breaks_off_half_way_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder.path().join("flags.db"));
     let base = commit(&store, [created("a")]).await;
-    let Batch { mut entries, rows } = Planned::new(&base, [created("b"), created("c")]).batch;
+    let Batch { mut entries, rows, receipts } = Planned::new(&base, [created("b"), created("c")]).batch;
     entries[1].revision += 1;
-    let appended = store.append(&environment(), base.version(), &Batch { entries, rows }).await;
+    let appended = store.append(&environment(), base.version(), &Batch { entries, rows, receipts }).await;
     assert!(matches!(appended, Err(StoreError::Corrupt { .. })), "{appended:?}");
     assert_eq!(whole(&store).await, base);
     assert_eq!(commit(&store, [created("b")]).await.version().revision, 2);

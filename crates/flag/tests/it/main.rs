@@ -26,6 +26,7 @@ mod many_flags;
 mod outages;
 mod quarantine;
 mod readme;
+mod repeats;
 mod start;
 mod suite;
 mod vectors;

@@ -79,6 +79,25 @@ impl Tables {
         }
     }
 
+    /// How many rows a table has.
+    pub async fn count(&self, table: &str) -> u32 {
+        let sql = format!("SELECT count(*) FROM {table}");
+        match self {
+            Self::Sqlite(path, _) => {
+                let connection = rusqlite::Connection::open(path).expect("the file opens");
+                connection.query_row(&sql, [], |row| row.get(0)).expect("a number")
+            }
+            Self::Postgres(url) => {
+                let connected = tokio_postgres::connect(url, tokio_postgres::NoTls).await;
+                let (client, connection) = connected.expect("PostgreSQL answers");
+                let connection = tokio::spawn(connection);
+                let count: i64 = client.query_one(&sql, &[]).await.expect("a number").get(0);
+                connection.abort();
+                u32::try_from(count).expect("not that many")
+            }
+        }
+    }
+
     /// From now on the rows may be anything; as they are now they are kept beside.
     pub async fn loosen(&self) {
         self.run(if self.is_postgres() { LOOSE_POSTGRES } else { LOOSE_SQLITE }).await;
