@@ -18,7 +18,12 @@ use std::{process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
 
-use crate::{bench::Measure, repository::Repository, services::Action, test::Extent};
+use crate::{
+    bench::{Care, Measure, Server},
+    repository::Repository,
+    services::Action,
+    test::Extent,
+};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", about = "Everything that acts on the repository")]
@@ -73,17 +78,32 @@ enum Subject {
         #[arg(long, conflicts_with = "quick")]
         instructions: bool,
     },
+    /// Evaluation over HTTP beside a bare server, by the number of flags and while flags are written; writes
+    /// docs/benchmarks.md.
+    Http {
+        /// A smoke run of some seconds, whose figures are not written down.
+        #[arg(long)]
+        quick: bool,
+    },
+    /// Many nodes over a private PostgreSQL and a private Redis: how fast changes travel, writes, starts and memory; writes
+    /// docs/benchmarks.md.
+    Cluster {
+        /// A smoke run of some seconds, whose figures are not written down.
+        #[arg(long)]
+        quick: bool,
+    },
 }
 
 impl Subject {
     fn run(&self, repository: &Repository) -> anyhow::Result<ExitCode> {
-        let Self::Core { quick, instructions } = self;
-        let measure = match (quick, instructions) {
-            (_, true) => Measure::Instructions,
-            (true, false) => Measure::Smoke,
-            (false, false) => Measure::Times,
-        };
-        bench::core(repository, measure)
+        let care = |quick| if quick { Care::Quick } else { Care::Full };
+        match *self {
+            Self::Core { instructions: true, .. } => bench::core(repository, Measure::Instructions),
+            Self::Core { quick: true, .. } => bench::core(repository, Measure::Smoke),
+            Self::Core { .. } => bench::core(repository, Measure::Times),
+            Self::Http { quick } => bench::server(repository, Server::Http, care(quick)),
+            Self::Cluster { quick } => bench::server(repository, Server::Cluster, care(quick)),
+        }
     }
 }
 

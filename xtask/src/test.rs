@@ -25,7 +25,7 @@ pub(crate) fn run(repository: &Repository, extent: Extent) -> Result<ExitCode> {
     let mut steps = Steps::new(7);
     steps.step("formatting", || {
         run_program(&mut repository.cargo(&["fmt", "--all", "--check"]))?;
-        for outside in [bench::CORE, fuzz::MANIFEST] {
+        for outside in bench::ALL.into_iter().chain([fuzz::MANIFEST]) {
             run_program(&mut repository.cargo(&["fmt", "--check", "--manifest-path", outside]))?;
         }
         Ok(())

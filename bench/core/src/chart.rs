@@ -1,10 +1,8 @@
 //! The chart: a bar for each contestant of each scenario, on a logarithmic scale, legible on light and dark ground.
 
-use crate::{
-    contestant::Form,
-    roster::Role,
-    table::{Heat, short},
-};
+use flag_bench_report::number::short;
+
+use crate::{contestant::Form, roster::Role, table::Heat};
 
 const WIDTH: f64 = 860.0;
 /// Where bars begin; names stand to the left.

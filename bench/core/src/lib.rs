@@ -5,7 +5,7 @@ pub mod chart;
 pub mod contestant;
 pub mod engine;
 pub mod instructions;
-pub mod machine;
+pub mod lock;
 pub mod measure;
 pub mod minimum;
 pub mod ours;

@@ -3,18 +3,17 @@
 use std::{fmt::Write, fs, path::Path};
 
 use anyhow::{Context, Result};
+use flag_bench_report::{machine, number::short, section};
 
 use crate::{
     chart,
     contestant::Form,
     instructions::Count,
-    machine,
+    lock,
     roster::Role,
-    table::{Heat, Ratio, short},
+    table::{Heat, Ratio},
     targets::Standing,
 };
-
-const OPENING: &str = "# Benchmarks\n\nEvery section below is written by the command that it names.\n";
 
 /// Evaluators that were looked at and are missing, with the reason.
 const ABSENT: [(&str, &str); 5] = [
@@ -48,31 +47,11 @@ const NOTES: [(&str, &str); 5] = [
 
 pub fn write_times(docs: &Path, heats: &[Heat]) -> Result<()> {
     fs::write(docs.join("benchmarks-core.svg"), chart::draw(heats)).context("write the chart")?;
-    write_section(docs, "core times", &times(heats))
+    section::write(docs, "core times", &times(heats))
 }
 
 pub fn write_instructions(docs: &Path, counts: &[Count]) -> Result<()> {
-    write_section(docs, "core instructions", &instructions(counts))
-}
-
-fn write_section(docs: &Path, name: &str, text: &str) -> Result<()> {
-    let path = docs.join("benchmarks.md");
-    let before = fs::read_to_string(&path).unwrap_or_else(|_| OPENING.to_owned());
-    fs::write(&path, with_section(&before, name, text)).context("write benchmarks.md")?;
-    eprintln!("wrote section `{name}` of {}", path.display());
-    Ok(())
-}
-
-/// The document with one section exchanged, or added at its end.
-fn with_section(before: &str, name: &str, text: &str) -> String {
-    let [begin, end] = [format!("<!-- begin {name} -->"), format!("<!-- end {name} -->")];
-    let section = format!("{begin}\n{}\n{end}", text.trim());
-    match (before.find(&begin), before.find(&end)) {
-        (Some(from), Some(to)) if from < to => {
-            format!("{}{section}{}", &before[..from], &before[to + end.len()..])
-        }
-        _ => format!("{}\n\n{section}\n", before.trim_end()),
-    }
+    section::write(docs, "core instructions", &instructions(counts))
 }
 
 fn times(heats: &[Heat]) -> String {
@@ -104,7 +83,7 @@ fn times(heats: &[Heat]) -> String {
         .collect();
     names.sort_unstable();
     names.dedup();
-    let versions = names.iter().map(|name| format!("{name} {}", machine::version(name).unwrap_or_default()));
+    let versions = names.iter().map(|name| format!("{name} {}", lock::version(name).unwrap_or_default()));
     writeln!(text, "Peers: {}.\n", versions.collect::<Vec<_>>().join(", ")).expect(INFALLIBLE);
     for (name, note) in NOTES {
         writeln!(text, "- {name} {note}.").expect(INFALLIBLE);
@@ -221,17 +200,3 @@ fn instruction_table(counts: &[Count]) -> String {
 }
 
 const INFALLIBLE: &str = "a string takes everything";
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_section_is_exchanged_and_the_rest_stays() {
-        let first = with_section("# Head\n", "one", "first");
-        assert_eq!(first, "# Head\n\n<!-- begin one -->\nfirst\n<!-- end one -->\n");
-        let both = with_section(&first, "two", "second") + "\ntail\n";
-        let again = with_section(&both, "one", "changed");
-        assert_eq!(again, both.replace("first", "changed"));
-    }
-}

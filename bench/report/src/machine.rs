@@ -2,8 +2,6 @@
 
 use std::{fs, process::Command};
 
-use serde::Deserialize;
-
 /// Processor, number of cores, and compiler, in one line.
 pub fn description() -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
@@ -28,22 +26,4 @@ fn processor() -> String {
         ["cpu family", "model\t"].map(|name| value(name).unwrap_or_else(|| "?".to_owned()));
     let cache = value("cache size").map(|size| format!(", cache {size}")).unwrap_or_default();
     format!("{model} (family {family}, model {number}{cache})")
-}
-
-#[derive(Deserialize)]
-struct Lock {
-    package: Vec<Package>,
-}
-
-#[derive(Deserialize)]
-struct Package {
-    name: String,
-    version: String,
-}
-
-/// The version of a crate in the lock file that this program was built with.
-pub fn version(name: &str) -> Option<String> {
-    let lock: Lock = toml::from_str(include_str!("../Cargo.lock")).ok()?;
-    // The last of several is the newest, which is the one that this package names.
-    lock.package.into_iter().rev().find(|package| package.name == name).map(|package| package.version)
 }

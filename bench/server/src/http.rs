@@ -1,0 +1,221 @@
+//! `http`: evaluation over HTTP beside a bare server, by the number of flags, and while flags are written.
+
+use std::{
+    path::Path,
+    process::Command,
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+
+use crate::{
+    connection::Connection,
+    cores::Cores,
+    load::{self, Outcome, Rate},
+    node::{Program, sqlite, wait_until_ready},
+    process::Process,
+    question::{self, Question},
+    seed::{self, Content, WRITTEN},
+};
+
+/// Flags of the database that everything else is compared with.
+const MANY: u32 = 10_000;
+/// Writes in a second, where there are any.
+const WRITES: u32 = 50;
+/// At which part of the bare server's throughput latencies are taken: what a server says of itself when it is drowning is of
+/// no use to anybody.
+const CALM: f64 = 0.5;
+
+/// How long to measure.
+#[derive(Clone, Copy)]
+pub struct Pace {
+    pub rounds: usize,
+    pub warm_up: Duration,
+    pub sample: Duration,
+}
+
+impl Pace {
+    pub const USUAL: Self =
+        Self { rounds: 15, warm_up: Duration::from_millis(200), sample: Duration::from_millis(1_000) };
+    pub const QUICK: Self =
+        Self { rounds: 3, warm_up: Duration::from_millis(50), sample: Duration::from_millis(200) };
+}
+
+/// Who is asked what.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Case {
+    Bare,
+    One,
+    Many,
+    Most,
+    Million,
+    Written,
+}
+
+impl Case {
+    pub const ALL: [Self; 6] = [Self::Bare, Self::One, Self::Many, Self::Most, Self::Million, Self::Written];
+
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Bare => "bare actix-web",
+            Self::One => "1 flag",
+            Self::Many => "10,000 flags",
+            Self::Most => "100,000 flags",
+            Self::Million => "a flag with a million overrides",
+            Self::Written => "10,000 flags, 50 writes a second",
+        }
+    }
+
+    /// The number of flags and of whoever is pinned, of its own server; nothing if it shares that of another case.
+    fn content(self) -> Option<Content> {
+        match self {
+            Self::Bare | Self::Written => None,
+            Self::One => Some(Content::flags(1)),
+            Self::Many => Some(Content::flags(MANY)),
+            Self::Most => Some(Content::flags(100_000)),
+            Self::Million => Some(Content::with_the_million(MANY)),
+        }
+    }
+
+    fn questions(self) -> Vec<Question> {
+        match self {
+            Self::Bare => question::of_nothing(MANY),
+            Self::One => question::of_flags(1),
+            Self::Many | Self::Written => question::of_flags(MANY),
+            Self::Most => question::of_flags(100_000),
+            Self::Million => question::of_the_million(),
+        }
+    }
+}
+
+/// What all rounds found of one case.
+pub struct Samples {
+    pub case: Case,
+    /// Under saturation.
+    pub saturated: Vec<Outcome>,
+    /// At a steady rate, the same for all; nothing for cases whose latency is of no interest.
+    pub steady: Vec<Outcome>,
+}
+
+/// What was measured.
+pub struct Measured {
+    pub samples: Vec<Samples>,
+    /// Questions in a second while latencies were taken.
+    pub rate: f64,
+    /// Workers of each server.
+    pub workers: usize,
+}
+
+impl Measured {
+    pub fn of(&self, case: Case) -> &Samples {
+        self.samples.iter().find(|samples| samples.case == case).expect("every case is measured")
+    }
+}
+
+struct Server {
+    process: Process,
+    /// Where its flags are.
+    _directory: Option<tempfile::TempDir>,
+}
+
+/// Starts every server and asks them in turn.
+pub fn measure(program: &Program, pace: Pace) -> Result<Measured> {
+    let cores = Cores::divide()?;
+    let mut contestants = Vec::new();
+    for case in Case::ALL {
+        eprintln!("      starting: {}", case.title());
+        let server = match case.content() {
+            Some(content) => Some(node(program, &cores, content)?),
+            None if case == Case::Bare => Some(bare(&cores)?),
+            None => None,
+        };
+        contestants.push((case, server, case.questions()));
+    }
+    let mut samples: Vec<Samples> =
+        Case::ALL.map(|case| Samples { case, saturated: Vec::new(), steady: Vec::new() }).into();
+    let mut rate = 0.0;
+    for (title, steady) in [("saturated", false), ("steady", true)] {
+        for round in 0..pace.rounds {
+            eprintln!("      {title}, round {} of {} …", round + 1, pace.rounds);
+            // Whoever comes after a slow one finds colder caches, so everybody comes after everybody.
+            for turn in 0..contestants.len() {
+                let place = (round + turn) % contestants.len();
+                let (case, _, questions) = &contestants[place];
+                let is_timed = !steady || matches!(case, Case::Bare | Case::Many | Case::Million);
+                if !is_timed {
+                    continue;
+                }
+                let shared = if *case == Case::Written { Case::Many } else { *case };
+                let server = contestants.iter().find(|(other, ..)| *other == shared);
+                let server = server.and_then(|(_, server, _)| server.as_ref()).context("nobody to ask")?;
+                let ask = |rate| load::run(&server.process, questions, rate, pace.warm_up, pace.sample);
+                let rate = if steady { Rate::Steady(rate) } else { Rate::Saturating };
+                let outcome =
+                    if *case == Case::Written { while_writing(server, || ask(rate))? } else { ask(rate)? };
+                let samples = &mut samples[place];
+                if steady { samples.steady.push(outcome) } else { samples.saturated.push(outcome) }
+            }
+        }
+        let throughputs = samples[0].saturated.iter().map(|outcome| outcome.throughput);
+        rate = CALM * crate::statistic::Spread::of(throughputs).median;
+    }
+    Ok(Measured { samples, rate, workers: cores.of_a_server() })
+}
+
+/// Asks one server, the bare one if no program is named, for a while.
+pub fn load(program: Option<&Program>, period: Duration) -> Result<Outcome> {
+    let cores = Cores::divide()?;
+    let (server, questions) = match program {
+        Some(program) => (node(program, &cores, Content::flags(MANY))?, Case::Many.questions()),
+        None => (bare(&cores)?, Case::Bare.questions()),
+    };
+    println!("asking process {}", server.process.id());
+    load::run(&server.process, &questions, Rate::Saturating, Pace::USUAL.warm_up, period)
+}
+
+fn bare(cores: &Cores) -> Result<Server> {
+    let program = std::env::current_exe().context("where is this program?")?;
+    let process = cores.among_servers(|| Process::start(Command::new(program).arg("bare")))??;
+    Ok(Server { process, _directory: None })
+}
+
+fn node(program: &Program, cores: &Cores, content: Content) -> Result<Server> {
+    let directory = tempfile::tempdir()?;
+    let file = directory.path().join("flags.db");
+    fill(program, &file, content)?;
+    let process = cores.among_servers(|| program.start(&sqlite(&file), None))??;
+    wait_until_ready(&process)?;
+    Ok(Server { process, _directory: Some(directory) })
+}
+
+fn fill(program: &Program, file: &Path, content: Content) -> Result<()> {
+    program.migrate(&sqlite(file))?;
+    seed::sqlite(file, content)
+}
+
+/// Does `work` while somebody else makes changes at a steady rate; fails if a change does.
+fn while_writing<T>(server: &Server, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let is_done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let mut connection = Connection::open(server.process.address)?;
+            let path = format!("/features/{WRITTEN}/global");
+            let began = Instant::now();
+            for number in 0_u32.. {
+                let due = began + Duration::from_secs(1) / WRITES * number;
+                std::thread::sleep(due.saturating_duration_since(Instant::now()));
+                if is_done.load(Ordering::Relaxed) {
+                    break;
+                }
+                let enabled = number.is_multiple_of(2);
+                connection.change("PATCH", &path, &format!(r#"{{"enabled":{enabled}}}"#))?;
+            }
+            anyhow::Ok(())
+        });
+        let outcome = work();
+        is_done.store(true, Ordering::Relaxed);
+        writer.join().expect("the writer does not panic")?;
+        outcome
+    })
+}

@@ -1,0 +1,197 @@
+//! Load from one thread over raw sockets that stay open: each connection asks, waits for the whole answer, and asks again.
+
+use std::{
+    collections::VecDeque,
+    io::{ErrorKind, Read, Write},
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use mio::{Events, Interest, Poll, Token, net::TcpStream};
+
+use crate::{answer, process::Process, question::Question};
+
+/// How many connections ask at once.
+pub const CONNECTIONS: usize = 32;
+/// How long no answer at all may come before the run is given up.
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// How fast to ask.
+#[derive(Clone, Copy)]
+pub enum Rate {
+    /// As fast as answers come.
+    Saturating,
+    /// So many questions in a second, whether or not answers keep up. How long a question waited for a free connection counts.
+    Steady(f64),
+}
+
+/// What one run has measured.
+pub struct Outcome {
+    /// Answers in a second.
+    pub throughput: f64,
+    /// Seconds that the server computed for one answer.
+    pub cost: f64,
+    /// How long each answer took, in seconds, shortest first.
+    pub latencies: Vec<f64>,
+}
+
+impl Outcome {
+    pub fn latency(&self, quantile: f64) -> f64 {
+        crate::statistic::quantile(&self.latencies, quantile)
+    }
+}
+
+/// Asks `server` for `warm_up` and then for `measured`, of which the outcome tells.
+pub fn run(
+    server: &Process,
+    questions: &[Question],
+    rate: Rate,
+    warm_up: Duration,
+    measured: Duration,
+) -> Result<Outcome> {
+    let mut load = Load::open(server.address, questions)?;
+    load.ask_for(rate, warm_up)?;
+    load.latencies.clear();
+    let (began, before) = (Instant::now(), server.computed()?);
+    load.ask_for(rate, measured)?;
+    let (elapsed, computed) = (began.elapsed(), server.computed()? - before);
+    let count = load.latencies.len() as f64;
+    let mut latencies = load.latencies;
+    latencies.sort_unstable_by(f64::total_cmp);
+    Ok(Outcome { throughput: count / elapsed.as_secs_f64(), cost: computed as f64 / 1e9 / count, latencies })
+}
+
+struct Load<'a> {
+    poll: Poll,
+    events: Events,
+    lanes: Vec<Lane>,
+    idle: VecDeque<usize>,
+    questions: std::iter::Cycle<std::slice::Iter<'a, Question>>,
+    asked: Vec<Option<&'a Question>>,
+    latencies: Vec<f64>,
+}
+
+struct Lane {
+    stream: TcpStream,
+    /// When the question that is under way was due.
+    due: Instant,
+    received: Vec<u8>,
+}
+
+impl<'a> Load<'a> {
+    fn open(address: SocketAddr, questions: &'a [Question]) -> Result<Self> {
+        let poll = Poll::new()?;
+        let mut lanes = Vec::new();
+        for place in 0..CONNECTIONS {
+            let stream = std::net::TcpStream::connect(address).context("connect")?;
+            stream.set_nodelay(true)?;
+            stream.set_nonblocking(true)?;
+            let mut stream = TcpStream::from_std(stream);
+            poll.registry().register(&mut stream, Token(place), Interest::READABLE)?;
+            lanes.push(Lane { stream, due: Instant::now(), received: Vec::with_capacity(4096) });
+        }
+        Ok(Self {
+            poll,
+            events: Events::with_capacity(CONNECTIONS),
+            lanes,
+            idle: (0..CONNECTIONS).collect(),
+            questions: questions.iter().cycle(),
+            asked: vec![None; CONNECTIONS],
+            latencies: Vec::new(),
+        })
+    }
+
+    fn ask_for(&mut self, rate: Rate, period: Duration) -> Result<()> {
+        let began = Instant::now();
+        let mut due = began;
+        let mut heard = began;
+        loop {
+            let now = Instant::now();
+            if now - began >= period {
+                break;
+            }
+            match rate {
+                Rate::Saturating => {
+                    while let Some(place) = self.idle.pop_front() {
+                        self.ask(place, Instant::now())?;
+                    }
+                }
+                Rate::Steady(rate) => {
+                    while due <= now
+                        && let Some(place) = self.idle.pop_front()
+                    {
+                        self.ask(place, due)?;
+                        due += Duration::from_secs_f64(1.0 / rate);
+                    }
+                }
+            }
+            // A kernel's shortest sleep is longer than the pauses between questions.
+            let wait = if matches!(rate, Rate::Saturating) { SILENCE } else { Duration::ZERO };
+            if self.receive(wait)? > 0 {
+                heard = Instant::now();
+            } else if heard.elapsed() > SILENCE {
+                bail!("the server does not answer");
+            }
+        }
+        // What is under way is awaited, so that the next period begins with nothing due.
+        while self.idle.len() < CONNECTIONS {
+            if self.receive(SILENCE)? == 0 {
+                bail!("the server does not answer");
+            }
+        }
+        Ok(())
+    }
+
+    fn ask(&mut self, place: usize, due: Instant) -> Result<()> {
+        let (lane, question) = (&mut self.lanes[place], self.questions.next().context("no questions")?);
+        lane.due = due;
+        lane.received.clear();
+        self.asked[place] = Some(question);
+        // A request is small, and the buffer of a socket with nothing under way is empty.
+        lane.stream.write_all(&question.request).context("send")
+    }
+
+    /// Takes what has arrived; says how many answers that completed.
+    fn receive(&mut self, wait: Duration) -> Result<usize> {
+        let Self { poll, events, lanes, idle, asked, latencies, .. } = self;
+        match poll.poll(events, Some(wait)) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(0),
+            polled => polled?,
+        }
+        let before = latencies.len();
+        for event in events.iter() {
+            let place = event.token().0;
+            let (lane, Some(question)) = (&mut lanes[place], asked[place]) else { continue };
+            if lane.is_answered_with(&question.answer)? {
+                latencies.push(lane.due.elapsed().as_secs_f64());
+                asked[place] = None;
+                idle.push_back(place);
+            }
+        }
+        Ok(latencies.len() - before)
+    }
+}
+
+impl Lane {
+    /// Whether the answer is whole now. Fails if it is not the one that is expected.
+    fn is_answered_with(&mut self, expected: &[u8]) -> Result<bool> {
+        let mut portion = [0; 4096];
+        loop {
+            match self.stream.read(&mut portion) {
+                Ok(0) => bail!("the server closed a connection"),
+                Ok(length) => self.received.extend_from_slice(&portion[..length]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(error).context("receive"),
+            }
+            if let Some(answer) = answer::parse(&self.received)? {
+                if answer.status != 200 || answer.body != expected {
+                    let (found, expected) =
+                        (String::from_utf8_lossy(answer.body), String::from_utf8_lossy(expected));
+                    bail!("the answer is {} {found} where {expected} was expected", answer.status);
+                }
+                return Ok(true);
+            }
+        }
+    }
+}
