@@ -1,7 +1,7 @@
 //! Answers: JSON with the revision that they speak of.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, ETAG, HeaderName};
+use actix_web::http::header::{CACHE_CONTROL, ETAG, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use flag_core::{Flag, Revision};
 use flag_engine::document::FlagDocument;
@@ -20,7 +20,8 @@ pub(crate) fn json(status: StatusCode, revision: Revision, body: &impl Serialize
 /// The beginning of an answer that nobody may keep.
 pub(crate) fn without_store(status: StatusCode, revision: Revision) -> HttpResponseBuilder {
     let mut response = HttpResponse::build(status);
-    response.insert_header((FLAG_REVISION, revision)).insert_header((CACHE_CONTROL, "no-store"));
+    response.insert_header((FLAG_REVISION, HeaderValue::from(revision)));
+    response.insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")));
     response
 }
 

@@ -18,6 +18,6 @@ pub(crate) use query::parse as parse_query;
 pub(crate) use body::{Body, Shape};
 pub(crate) use members::{Members, Optional, Required};
 pub(crate) use minimum::MinRevision;
-pub(crate) use path::{FlagPath, subject_in_path};
+pub(crate) use path::{FlagPath, asked_flag, subject_in_path};
 pub(crate) use query::{NoParameters, Query, Search};
 pub(crate) use value::{Attributes, ContextId, Limit, Read, Seconds};

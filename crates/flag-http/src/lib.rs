@@ -17,6 +17,8 @@ mod node;
 mod openapi;
 mod problem;
 mod repeat;
+mod request_id;
+mod route_meters;
 mod routes;
 mod server;
 mod telemetry;

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::TcpListener;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +11,9 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 
 use crate::connections;
-use crate::middleware::{admission, head, rescue, trace};
+use crate::middleware;
 use crate::node::Node;
+use crate::route_meters::RouteMeters;
 use crate::routes;
 
 /// What a server allows itself and its clients.
@@ -38,10 +40,8 @@ pub fn serve(listener: TcpListener, node: web::Data<Node>, limits: Limits) -> io
     let server = HttpServer::new(move || {
         App::new()
             .app_data(node.clone())
-            .wrap(from_fn(head::as_get))
-            .wrap(from_fn(admission::check))
-            .wrap(from_fn(rescue::check))
-            .wrap(from_fn(trace::check))
+            .app_data(Rc::new(RouteMeters::new(node.clone())))
+            .wrap(from_fn(middleware::pass))
             .configure(routes::mount)
     })
     .keep_alive(Duration::from_secs(75))

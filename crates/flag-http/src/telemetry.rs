@@ -5,7 +5,7 @@ use std::time::Duration;
 use actix_web::http::Method;
 use flag_core::Source;
 use flag_engine::Status;
-use metrics::{Counter, Key, Label, Level, Metadata, Recorder, Unit};
+use metrics::{Counter, Histogram, Key, Label, Level, Metadata, Recorder, Unit};
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
 /// How long answers take, in seconds: the borders of the histogram.
@@ -64,19 +64,21 @@ impl Telemetry {
         }
     }
 
-    pub(crate) fn answered(&self, method: &Method, route: &str, status: u16, elapsed: Duration) {
-        let method = known_method(method);
-        let route = Label::new("route", route.to_owned());
+    /// The meter that counts answers of one kind.
+    pub(crate) fn answers(&self, method: &'static str, route: &str, status: u16) -> Counter {
         let labels = vec![
             Label::from_static_parts("method", method),
-            route.clone(),
+            Label::new("route", route.to_owned()),
             Label::new("status", status.to_string()),
         ];
-        self.recorder
-            .register_counter(&Key::from_parts("http_requests_total", labels), &METADATA)
-            .increment(1);
-        let key = Key::from_parts("http_request_duration_seconds", vec![route]);
-        self.recorder.register_histogram(&key, &METADATA).record(elapsed.as_secs_f64());
+        self.recorder.register_counter(&Key::from_parts("http_requests_total", labels), &METADATA)
+    }
+
+    /// The meter of how long answers of a route take, in seconds.
+    pub(crate) fn durations(&self, route: &str) -> Histogram {
+        let labels = vec![Label::new("route", route.to_owned())];
+        let key = Key::from_parts("http_request_duration_seconds", labels);
+        self.recorder.register_histogram(&key, &METADATA)
     }
 
     /// The meters as text, those of the engine included.

@@ -54,12 +54,21 @@ impl<'a> Members<'a> {
     }
 
     fn new(place: Place, members: impl Iterator<Item = (Cow<'a, str>, Value<'a>)>) -> Self {
-        let mut left: Vec<(Cow<'a, str>, Value<'a>)> = Vec::new();
+        let mut left: Vec<(Cow<'a, str>, Value<'a>)> = Vec::with_capacity(members.size_hint().0);
         let mut repeated = Vec::new();
-        // A megabyte holds a hundred thousand names: to compare each with each would keep a worker for minutes.
+        // A megabyte holds a hundred thousand names: to compare each with each would keep a worker for minutes. The few that a
+        // request has are compared faster than hashed.
         let mut seen = HashSet::new();
         for (name, value) in members {
-            if seen.insert(name.clone()) {
+            let is_new = if left.len() < Self::FEW {
+                left.iter().all(|(known, _)| *known != name)
+            } else {
+                if seen.is_empty() {
+                    seen.extend(left.iter().map(|(known, _)| known.clone()));
+                }
+                seen.insert(name.clone())
+            };
+            if is_new {
                 left.push((name, value));
             } else {
                 repeated.push(name.into_owned());
@@ -67,6 +76,9 @@ impl<'a> Members<'a> {
         }
         Self { place, left, repeated }
     }
+
+    /// Up to how many names each is compared with each.
+    const FEW: usize = 8;
 
     /// Takes a member that must be there.
     pub(crate) fn required<T: Read>(&mut self, name: &str) -> Required<T> {

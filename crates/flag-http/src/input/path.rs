@@ -16,7 +16,8 @@ impl FromRequest for FlagPath {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
-        let key = request.match_info().get("key").and_then(|text| text.parse().ok()).map(Self);
+        let text = request.match_info().get("key").or_else(|| asked_flag(request.uri().path()));
+        let key = text.and_then(|text| text.parse().ok()).map(Self);
         // A name that no flag can have is not invalid input: there just is no such flag.
         ready(
             key.ok_or_else(|| {
@@ -26,6 +27,12 @@ impl FromRequest for FlagPath {
     }
 }
 
+/// The flag that is asked about by a path in which nothing is encoded; nothing if it is another path.
+pub(crate) fn asked_flag(path: &str) -> Option<&str> {
+    let key = path.strip_prefix("/features/")?.strip_suffix("/evaluate")?;
+    (!key.is_empty() && !key.bytes().any(|byte| matches!(byte, b'/' | b'%'))).then_some(key)
+}
+
 /// The subject that is the last segment of the path. It is decoded here, from the bytes that were sent, because an id may
 /// hold anything: slashes, percent signs, emoji.
 pub(crate) fn subject_in_path(request: &HttpRequest, field: &str) -> Result<SubjectId, Problem> {
@@ -33,4 +40,26 @@ pub(crate) fn subject_in_path(request: &HttpRequest, field: &str) -> Result<Subj
     let text = percent::decode(segment);
     let text = text.ok_or_else(|| Problem::fault(Place::Path, field, percent::FAULT))?;
     SubjectId::parse(&text).map_err(|invalid| Problem::fault(Place::Path, field, invalid))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_is_told_by_both_ends_of_its_path() {
+        for (path, key) in [
+            ("/features/a/evaluate", Some("a")),
+            ("/features/evaluate/evaluate", Some("evaluate")),
+            ("/features/a.b-c_d/evaluate", Some("a.b-c_d")),
+            ("/features//evaluate", None),
+            ("/features/evaluate", None),
+            ("/features/a/b/evaluate", None),
+            ("/features/a%2Db/evaluate", None),
+            ("/features/a/evaluate/", None),
+            ("/environments/default/features/a/evaluate", None),
+        ] {
+            assert_eq!(asked_flag(path), key, "{path}");
+        }
+    }
 }

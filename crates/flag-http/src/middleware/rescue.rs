@@ -4,21 +4,19 @@
 use std::panic::AssertUnwindSafe;
 
 use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::ServiceResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CONTENT_TYPE};
-use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse, ResponseError};
 use futures_util::FutureExt;
 
 use crate::problem::{Code, Problem};
 
 pub(crate) async fn check(
-    request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
+    answer: impl Future<Output = Result<ServiceResponse<impl MessageBody + 'static>, Error>>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     // The snapshot is immutable and the engine's tasks are elsewhere: a handler that panicked leaves nothing half done.
-    let outcome = AssertUnwindSafe(next.call(request)).catch_unwind().await;
+    let outcome = AssertUnwindSafe(answer).catch_unwind().await;
     // The panic hook has written down what happened and where.
     let outcome =
         outcome.unwrap_or_else(|_| Err(Problem::new(Code::Internal, "an unexpected failure").into()));
@@ -40,10 +38,10 @@ pub(crate) struct Deliberate;
 /// The problem that a failure without a document should have been.
 fn problem(response: &HttpResponse<BoxBody>) -> Option<Problem> {
     let status = response.status();
-    let is_document =
-        response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "application/problem+json");
     let is_failure = status.is_client_error() || status.is_server_error();
-    if !is_failure || is_document || response.extensions().contains::<Deliberate>() {
+    let is_document =
+        || response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "application/problem+json");
+    if !is_failure || is_document() || response.extensions().contains::<Deliberate>() {
         return None;
     }
     Some(match status {
@@ -66,7 +64,7 @@ fn problem(response: &HttpResponse<BoxBody>) -> Option<Problem> {
 mod tests {
     use actix_web::body::to_bytes;
     use actix_web::dev::Service;
-    use actix_web::middleware::from_fn;
+    use actix_web::middleware::{Next, from_fn};
     use actix_web::test::{TestRequest, init_service};
     use actix_web::{App, web};
 
@@ -78,7 +76,8 @@ mod tests {
 
     #[actix_web::test]
     async fn a_panic_is_answered_with_a_problem_that_tells_nothing_of_it() {
-        let app = App::new().wrap(from_fn(check)).route("/fails", web::get().to(fail));
+        let rescued = from_fn(|request, next: Next<BoxBody>| check(next.call(request)));
+        let app = App::new().wrap(rescued).route("/fails", web::get().to(fail));
         let app = init_service(app).await;
         for _ in 0..2 {
             let failure = app.call(TestRequest::get().uri("/fails").to_request()).await;

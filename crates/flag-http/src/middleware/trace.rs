@@ -1,63 +1,88 @@
 //! Gives each request an id, its answer a revision, and the log and the meters a line: by the pattern of its route, because
 //! paths hold the ids of people.
 
+use std::borrow::Cow;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use actix_web::body::{BoxBody, MessageBody};
+use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
-use actix_web::http::header::{CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use actix_web::http::header::{CACHE_CONTROL, HeaderMap, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use actix_web::http::{Method, StatusCode};
-use actix_web::middleware::Next;
-use actix_web::{Error, web};
+use actix_web::{Error, HttpRequest, web};
 use flag_core::Revision;
-use uuid::Uuid;
 
 use crate::answer::FLAG_REVISION;
 use crate::node::Node;
+use crate::request_id::{self, REQUEST_ID};
+use crate::route_meters::RouteMeters;
 use crate::telemetry::known_method;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The pattern of a route that is not found by one.
+pub(crate) struct Pattern(pub(crate) &'static str);
 
-pub(crate) async fn check(
-    request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<BoxBody>, Error> {
-    let started = Instant::now();
-    let node = request.app_data::<web::Data<Node>>().cloned();
-    let revision =
-        || node.as_ref().and_then(|node| node.engine.snapshot()).map_or(0, |live| live.version().revision);
-    // What an answer says is at least as new as what was live before it was made.
-    let before = revision();
-    let id = request_id(&request);
-    let method = request.method().clone();
+/// A request on its way.
+pub(crate) struct Trace {
+    started: Instant,
+    node: Option<web::Data<Node>>,
+    meters: Option<Rc<RouteMeters>>,
+    /// What was live before an answer was made, which is at least as new as that.
+    before: Revision,
+    id: HeaderValue,
+    method: Method,
+}
 
-    let outcome = next.call(request).await;
-
-    let (route, status) = match &outcome {
-        Ok(response) => (response.request().match_pattern(), response.status()),
-        Err(error) => (None, error.as_response_error().status_code()),
-    };
-    let route = route.unwrap_or_else(|| "unmatched".to_owned());
-    // But a refusal may be due to what this node learned meanwhile.
-    let revision = if status.is_success() { before } else { revision() };
-    let elapsed = started.elapsed();
-    write_line(&method, &route, status, elapsed, &id);
-    if let Some(node) = node {
-        node.telemetry.answered(&method, &route, status.as_u16(), elapsed);
+impl Trace {
+    pub(crate) fn begin(request: &ServiceRequest) -> Self {
+        let started = Instant::now();
+        let node = request.app_data::<web::Data<Node>>().cloned();
+        let before = live_revision(node.as_ref());
+        let meters = request.app_data::<Rc<RouteMeters>>().cloned();
+        let id = request_id::of(request.headers());
+        Self { started, node, meters, before, id, method: request.method().clone() }
     }
-    match outcome {
-        Ok(response) => {
-            let mut response = response.map_into_boxed_body();
-            mark(response.headers_mut(), revision, id);
-            Ok(response)
+
+    /// Marks the answer, and tells of it.
+    pub(crate) fn end(
+        self,
+        outcome: Result<ServiceResponse<BoxBody>, Error>,
+    ) -> Result<ServiceResponse<BoxBody>, Error> {
+        let (route, status) = match &outcome {
+            Ok(response) => (pattern(response.request()), response.status()),
+            Err(error) => (None, error.as_response_error().status_code()),
+        };
+        let route = route.as_deref().unwrap_or("unmatched");
+        // A refusal may be due to what this node learned meanwhile.
+        let revision = if status.is_success() { self.before } else { live_revision(self.node.as_ref()) };
+        let elapsed = self.started.elapsed();
+        write_line(&self.method, route, status, elapsed, &self.id);
+        if let Some(meters) = &self.meters {
+            meters.answered(&self.method, route, status.as_u16(), elapsed);
         }
-        // A failure before any route has no answer yet; here it gets one, so that it bears the same marks.
-        Err(error) => {
-            let mut response = error.error_response();
-            mark(response.headers_mut(), revision, id);
-            Err(InternalError::from_response(error, response).into())
+        match outcome {
+            Ok(mut response) => {
+                mark(response.headers_mut(), revision, self.id);
+                Ok(response)
+            }
+            // A failure before any route has no answer yet; here it gets one, so that it bears the same marks.
+            Err(error) => {
+                let mut response = error.error_response();
+                mark(response.headers_mut(), revision, self.id);
+                Err(InternalError::from_response(error, response).into())
+            }
         }
+    }
+}
+
+fn live_revision(node: Option<&web::Data<Node>>) -> Revision {
+    node.and_then(|node| node.engine.snapshot()).map_or(0, |live| live.version().revision)
+}
+
+fn pattern(request: &HttpRequest) -> Option<Cow<'static, str>> {
+    match request.app_data::<Pattern>() {
+        Some(Pattern(pattern)) => Some(Cow::Borrowed(*pattern)),
+        None => request.match_pattern().map(Cow::Owned),
     }
 }
 
@@ -85,16 +110,4 @@ fn mark(headers: &mut HeaderMap, revision: Revision, id: HeaderValue) {
     }
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REQUEST_ID, id);
-}
-
-/// The id that the client gave, if it is fit to be written into logs, or else a new one.
-fn request_id(request: &ServiceRequest) -> HeaderValue {
-    let given = request
-        .headers()
-        .get(REQUEST_ID)
-        .filter(|id| (1..=128).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic));
-    given.cloned().unwrap_or_else(|| {
-        let id = Uuid::now_v7().to_string();
-        HeaderValue::from_str(&id).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
-    })
 }

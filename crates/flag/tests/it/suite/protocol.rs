@@ -248,7 +248,7 @@ pub async fn health_and_meters_can_be_read(client: Client) {
         "flag_bound_hits_total{bound=\"convergence_requests\"} 0",
         "flag_bound_hits_total{bound=\"lists\"} 0",
         "flag_bound_hits_total{bound=\"connections\"} 0",
-        "http_requests_total{",
+        "http_requests_total{method=\"POST\",route=\"/features/{key}/evaluate\",status=\"200\"} ",
         "http_request_duration_seconds_bucket{",
         "flag_evaluations_total{source=\"GLOBAL_DEFAULT\"} ",
     ] {
