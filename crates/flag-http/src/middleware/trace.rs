@@ -10,11 +10,10 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::header::{CACHE_CONTROL, HeaderMap, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use actix_web::http::{Method, StatusCode};
-use actix_web::{Error, HttpRequest, web};
+use actix_web::{Error, HttpRequest};
 use flag_core::Revision;
 
 use crate::answer::FLAG_REVISION;
-use crate::node::Node;
 use crate::request_id::{self, REQUEST_ID};
 use crate::route_meters::RouteMeters;
 use crate::telemetry::known_method;
@@ -25,7 +24,6 @@ pub(crate) struct Pattern(pub(crate) &'static str);
 /// A request on its way.
 pub(crate) struct Trace {
     started: Instant,
-    node: Option<web::Data<Node>>,
     meters: Option<Rc<RouteMeters>>,
     /// What was live before an answer was made, which is at least as new as that.
     before: Revision,
@@ -36,11 +34,10 @@ pub(crate) struct Trace {
 impl Trace {
     pub(crate) fn begin(request: &ServiceRequest) -> Self {
         let started = Instant::now();
-        let node = request.app_data::<web::Data<Node>>().cloned();
-        let before = live_revision(node.as_ref());
         let meters = request.app_data::<Rc<RouteMeters>>().cloned();
+        let before = live_revision(meters.as_deref());
         let id = request_id::of(request.headers());
-        Self { started, node, meters, before, id, method: request.method().clone() }
+        Self { started, meters, before, id, method: request.method().clone() }
     }
 
     /// Marks the answer, and tells of it.
@@ -54,7 +51,7 @@ impl Trace {
         };
         let route = route.as_deref().unwrap_or("unmatched");
         // A refusal may be due to what this node learned meanwhile.
-        let revision = if status.is_success() { self.before } else { live_revision(self.node.as_ref()) };
+        let revision = if status.is_success() { self.before } else { live_revision(self.meters.as_deref()) };
         let elapsed = self.started.elapsed();
         write_line(&self.method, route, status, elapsed, &self.id);
         if let Some(meters) = &self.meters {
@@ -75,8 +72,9 @@ impl Trace {
     }
 }
 
-fn live_revision(node: Option<&web::Data<Node>>) -> Revision {
-    node.and_then(|node| node.engine.snapshot()).map_or(0, |live| live.version().revision)
+fn live_revision(meters: Option<&RouteMeters>) -> Revision {
+    let live = meters.and_then(|meters| meters.node().engine.snapshot());
+    live.map_or(0, |live| live.version().revision)
 }
 
 fn pattern(request: &HttpRequest) -> Option<Cow<'static, str>> {
