@@ -11,6 +11,7 @@ mod connections;
 #[doc(hidden)]
 pub mod fuzzing;
 mod input;
+mod leaving;
 mod meters;
 mod middleware;
 mod node;
@@ -25,6 +26,7 @@ mod telemetry;
 
 pub use access::{Access, AdminToken, InvalidToken};
 pub use connections::Connections;
+pub use leaving::Leaving;
 pub use node::Node;
 pub use openapi::document as openapi;
 pub use routes::pages::Pages;

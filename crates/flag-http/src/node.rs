@@ -9,6 +9,7 @@ use flag_engine::{CatchUpError, Engine};
 use crate::access::Access;
 use crate::connections::Connections;
 use crate::input::MinRevision;
+use crate::leaving::Leaving;
 use crate::problem::{Code, Problem};
 use crate::routes::pages::Pages;
 use crate::telemetry::Telemetry;
@@ -25,6 +26,8 @@ pub struct Node {
     pub pages: Pages,
     /// Who is connected.
     pub connections: Arc<Connections>,
+    /// Whether it is about to stop.
+    pub leaving: Leaving,
 }
 
 impl Node {

@@ -8,7 +8,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
 use anyhow::{Context, bail};
 use flag_engine::{Engine, NodeId, NodeIdentity};
-use flag_http::{Access, AdminToken, Connections, Limits, Node, Pages, Telemetry};
+use flag_http::{Access, AdminToken, Connections, Leaving, Limits, Node, Pages, Telemetry};
 use tokio::signal::unix::{SignalKind, signal};
 use uuid::Uuid;
 
@@ -20,6 +20,9 @@ use crate::database::{Database, without_secrets};
 const FIRST_SNAPSHOT: Duration = Duration::from_millis(700);
 /// How often the meters are tidied up.
 const UPKEEP: Duration = Duration::from_secs(5);
+/// How long a node that was told to stop goes on taking requests: as long as it may take until whoever distributes them has
+/// learned from `/readyz` that it leaves.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Runs the server.
 pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
@@ -42,11 +45,12 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
         telemetry,
         pages: Pages::default(),
         connections: Arc::new(Connections::default()),
+        leaving: Leaving::default(),
     });
     let server =
         flag_http::serve(listener, node.clone(), Limits::default()).context("the server cannot start")?;
     welcome(address, &node);
-    let told_twice = stop_when_told(server.handle());
+    let told_twice = stop_when_told(server.handle(), node.leaving.clone());
 
     let upkeep = tokio::spawn(async move {
         loop {
@@ -73,8 +77,9 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     outcome
 }
 
-/// Lets the server finish what is under way at the first SIGTERM or SIGINT. Ends at the second: then nothing is waited for.
-async fn stop_when_told(server: ServerHandle) {
+/// Takes leave at the first SIGTERM, and then lets the server finish what is under way; a SIGINT comes from somebody at a
+/// keyboard, who need not wait for a balancer to turn away. Ends at the second signal: then nothing is waited for.
+async fn stop_when_told(server: ServerHandle, leaving: Leaving) {
     let (Ok(mut terminate), Ok(mut interrupt)) =
         (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
@@ -83,12 +88,16 @@ async fn stop_when_told(server: ServerHandle) {
     };
     let mut told = async || {
         tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+            _ = terminate.recv() => FAREWELL,
+            _ = interrupt.recv() => Duration::ZERO,
         }
     };
-    told().await;
+    let farewell = told().await;
     tracing::info!("stopping when all requests are answered; once more to stop at once");
+    leaving.announce();
+    if tokio::time::timeout(farewell, told()).await.is_ok() {
+        return;
+    }
     tokio::spawn(server.stop(true));
     told().await;
 }

@@ -6,10 +6,10 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use actix_web::body::BoxBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::{ResponseHead, ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::header::{CACHE_CONTROL, HeaderMap, HeaderValue, X_CONTENT_TYPE_OPTIONS};
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::{Error, HttpRequest};
 use flag_core::Revision;
 
@@ -57,15 +57,23 @@ impl Trace {
         if let Some(meters) = &self.meters {
             meters.answered(&self.method, route, status.as_u16(), elapsed);
         }
+        let is_leaving = self.meters.as_ref().is_some_and(|meters| meters.node().leaving.is_announced());
+        let part = |head: &mut ResponseHead| {
+            if is_leaving {
+                head.set_connection_type(ConnectionType::Close);
+            }
+        };
         match outcome {
             Ok(mut response) => {
                 mark(response.headers_mut(), revision, self.id);
+                part(response.response_mut().head_mut());
                 Ok(response)
             }
             // A failure before any route has no answer yet; here it gets one, so that it bears the same marks.
             Err(error) => {
                 let mut response = error.error_response();
                 mark(response.headers_mut(), revision, self.id);
+                part(response.head_mut());
                 Err(InternalError::from_response(error, response).into())
             }
         }

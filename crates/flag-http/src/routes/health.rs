@@ -35,13 +35,14 @@ impl Search for AskReady {
 }
 
 /// Says whether the node can answer, and how each of its parts is doing, a line each. A node that has flags is ready, even
-/// while its store is down; with `max_stale` it is not when the store last confirmed its flags longer ago than that.
+/// while its store is down, until it is about to stop; with `max_stale` it is not when the store last confirmed its flags longer
+/// ago than that.
 #[utoipa::path(
     get, path = "/readyz", tag = "health",
     params(("max_stale" = Option<u32>, Query, description = "How stale flags may be, in seconds")),
     responses(
         (status = 200, description = "It can", body = str),
-        (status = 503, description = "It has no flags yet, or they are too stale", body = str),
+        (status = 503, description = "It has no flags yet, they are too stale, or it is about to stop", body = str),
     ),
 )]
 pub(crate) async fn ready(
@@ -50,7 +51,7 @@ pub(crate) async fn ready(
     query: Query<AskReady>,
 ) -> HttpResponse {
     let status = node.engine.status();
-    let fault = fault(&status, query.0.max_stale.get().map(Seconds::duration));
+    let fault = fault(&node, &status, query.0.max_stale.get().map(Seconds::duration));
     let code = if fault.is_none() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let mut lines = report(&status, fault.as_deref());
     // The route is open to everybody; names of flags are for whoever may come in.
@@ -62,7 +63,10 @@ pub(crate) async fn ready(
 }
 
 /// Why the node is not ready, if it is not.
-fn fault(status: &Status, max_stale: Option<Duration>) -> Option<String> {
+fn fault(node: &Node, status: &Status, max_stale: Option<Duration>) -> Option<String> {
+    if node.leaving.is_announced() {
+        return Some("this node is about to stop".to_owned());
+    }
     if status.version.is_none() {
         return Some("no snapshot has been loaded yet".to_owned());
     }
