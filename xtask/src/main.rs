@@ -2,6 +2,7 @@
 
 mod bench;
 mod compose;
+mod faults;
 mod fuzz;
 mod generate;
 mod install;
@@ -20,6 +21,7 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     bench::{Care, Measure, Server},
+    faults::Wanted,
     repository::Repository,
     services::Action,
     test::Extent,
@@ -52,6 +54,8 @@ enum Command {
         #[command(subcommand)]
         subject: Subject,
     },
+    /// Break stores, links and nodes on purpose, and hold the engine to what it promises; `--list` names the scenarios.
+    Faults(Wanted),
     /// Feed the readers of everything that comes from outside with inputs that nobody thought of.
     Fuzz {
         /// Only this target of fuzz/; absent, each in turn.
@@ -123,6 +127,7 @@ fn main() -> ExitCode {
         Command::Tidy => tidy::run(&repository),
         Command::Services { action } => services::run(&repository, action),
         Command::Bench { subject } => subject.run(&repository),
+        Command::Faults(wanted) => faults::run(&repository, &wanted),
         Command::Fuzz { target, seconds } => {
             fuzz::fuzz(&repository, target.as_deref(), Duration::from_secs(seconds))
         }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use flag_testkit::python;
 
 use crate::{
-    bench, fuzz,
+    bench, faults, fuzz,
     repository::Repository,
     steps::{Steps, run as run_program},
     stores::Stores,
@@ -22,7 +22,7 @@ pub(crate) enum Extent {
 }
 
 pub(crate) fn run(repository: &Repository, extent: Extent) -> Result<ExitCode> {
-    let mut steps = Steps::new(7);
+    let mut steps = Steps::new(8);
     steps.step("formatting", || {
         run_program(&mut repository.cargo(&["fmt", "--all", "--check"]))?;
         for outside in bench::ALL.into_iter().chain([fuzz::MANIFEST]) {
@@ -41,6 +41,13 @@ pub(crate) fn run(repository: &Repository, extent: Extent) -> Result<ExitCode> {
     if !python::is_here() {
         unrunnable::announce(repository, unrunnable::PYTHON)?;
     }
+    steps.step("faults", || {
+        if stores.private_missing() {
+            eprintln!("      Without programs of PostgreSQL and Redis there is nothing to break: no scenario is run.");
+            return Ok(());
+        }
+        faults::check(repository)
+    })?;
     steps.announce("tests");
     let status = tests(repository, extent, &stores).status().context("cannot start cargo")?;
     // Before the end of this process, which would otherwise leave them to their watchdogs.

@@ -29,6 +29,7 @@ const OURS: [(&str, &[&str]); 10] = [
         ],
     ),
     ("flag-testkit", &["flag-core", "flag-engine"]),
+    ("flag-faults", &["flag-testkit"]),
     ("xtask", &["flag-core", "flag-testkit"]),
 ];
 
@@ -41,11 +42,11 @@ const TECHNOLOGIES: [(&str, &[&str]); 9] = [
     ("actix-http", &["flag-http", "flag"]),
     ("rusqlite", &["flag-store-sqlite"]),
     ("postgres", &["flag-store-pg"]),
-    ("tokio-postgres", &["flag-store-pg", "flag-testkit"]),
+    ("tokio-postgres", &["flag-store-pg", "flag-testkit", "flag-faults"]),
     ("deadpool-postgres", &["flag-store-pg", "flag-testkit"]),
     ("redis", &["flag-cache-redis"]),
     ("deadpool-redis", &["flag-cache-redis"]),
-    ("anyhow", &["flag", "xtask"]),
+    ("anyhow", &["flag", "flag-faults", "xtask"]),
 ];
 
 /// The one crate that depends on nothing, unless it is asked for its strategies.
