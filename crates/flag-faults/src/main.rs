@@ -31,6 +31,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use flag_testkit::services::Postgres;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, timeout};
 
 use crate::mutant::{Bug, Workshop};
@@ -63,12 +64,22 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let outcome = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    match outcome.context("the runtime cannot start").and_then(|runtime| runtime.block_on(run())) {
+    match outcome.context("the runtime cannot start").and_then(|runtime| runtime.block_on(run_or_stop())) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Runs until it is told to stop. What was started by then is ended by being dropped: a signal alone would leave nodes behind.
+async fn run_or_stop() -> Result<ExitCode> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        outcome = run() => outcome,
+        _ = terminate.recv() => bail!("told to stop"),
+        _ = tokio::signal::ctrl_c() => bail!("told to stop"),
     }
 }
 

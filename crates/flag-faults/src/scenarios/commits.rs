@@ -212,7 +212,7 @@ impl Foreign {
                 self.journal.note(&author, change, Outcome::Acknowledged(u64::try_from(revision)?));
             }
             // Whoever holds the row all the time leaves nobody else a turn.
-            sleep(self.chance.millis(30, 80)).await;
+            sleep(self.chance.millis(80, 200)).await;
         }
         Ok(())
     }

@@ -58,7 +58,7 @@ async fn run(bench: Bench) -> Result<Figures> {
     must!(routes.len() >= 9, "the interface describes only {} routes that write", routes.len());
     let mut chance = bench.chance("cases");
     let mut tallies: BTreeMap<String, [usize; 3]> = BTreeMap::new();
-    let cases = bench.pick(500, 2_000);
+    let cases = bench.pick(300, 2_000);
     let (mut moved, mut before) = (0, site.database.state().await?);
     for _ in 0..cases {
         let route = chance.pick(&routes);
