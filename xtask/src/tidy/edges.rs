@@ -8,7 +8,7 @@ use super::{
 const RULE: &str = "edge";
 
 /// Every crate of the workspace, and those of ours it may be built on.
-const OURS: [(&str, &[&str]); 10] = [
+const OURS: [(&str, &[&str]); 11] = [
     ("flag-core", &[]),
     ("flag-engine", &["flag-core"]),
     ("flag-store-sqlite", &["flag-core", "flag-engine"]),
