@@ -41,7 +41,17 @@ impl Recipe {
     /// The program with these settings and nothing inherited that could change them.
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
-        for name in ["DATABASE_URL", "REDIS_URL", "REDIS_PREFIX", "HOST", "PORT", "LOG", "FLAG_ADMIN_TOKEN"] {
+        for name in [
+            "DATABASE_URL",
+            "REDIS_URL",
+            "REDIS_PREFIX",
+            "HOST",
+            "PORT",
+            "LOG",
+            "FLAG_ADMIN_TOKEN",
+            "DATA_DIR",
+            "NODE_NAME",
+        ] {
             command.env_remove(name);
         }
         command.env("DATABASE_URL", &self.database_url).env("REDIS_PREFIX", &self.redis_prefix);
