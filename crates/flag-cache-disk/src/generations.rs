@@ -134,8 +134,8 @@ impl Generations {
         file.sync_all()?;
         self.make_room()?;
         fs::rename(unfinished, self.path(NEWEST))?;
-        self.newest = Some((snapshot.version(), Instant::now()));
         File::open(&self.directory)?.sync_all()?;
+        self.newest = Some((snapshot.version(), Instant::now()));
         Ok(())
     }
 

@@ -46,7 +46,7 @@ struct Kept {
 struct Work {
     /// Of each environment the newest snapshot that is not on the disk yet.
     unsaved: Unsaved,
-    /// The environments of which something became live in this process, or of which nothing on the disk could be used: what
+    /// The environments of which something was live in this process, or of which nothing on the disk could be used: what
     /// is damaged is not read, told of and counted again each time that a node without flags asks for some.
     past_start: BTreeSet<String>,
     end: End,
@@ -88,6 +88,14 @@ impl Keeper {
         // It may be large, and is freed outside the lock.
         drop(before);
         self.kept.news.notify_all();
+    }
+
+    /// Notes that the node has flags: whatever it asks for from now on, the disk has nothing better.
+    pub(crate) fn pass_start(&self, environment: &EnvironmentName) {
+        let mut work = self.kept.work();
+        if !work.past_start.contains(environment.as_str()) {
+            work.past_start.insert(environment.as_str().to_owned());
+        }
     }
 
     /// Whether there is nothing to be had from the disk any more: either better was live, or there was nothing.

@@ -61,7 +61,10 @@ impl DiskSource {
         have: Option<Version>,
     ) -> Result<Fetched, StoreError> {
         // Whoever asks for everything although something was live already has a reason to mistrust what it had.
-        if have.is_some() || self.keeper.is_past_start(environment) {
+        if have.is_some() {
+            self.keeper.pass_start(environment);
+        }
+        if self.keeper.is_past_start(environment) {
             return self.inner.fetch(environment, have).await;
         }
         let Some(kept) = self.read(environment).await else {

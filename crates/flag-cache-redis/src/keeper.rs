@@ -1,8 +1,8 @@
 //! The keeper: sees to it that the shared snapshot is as new as the node's own, also after Redis was emptied or away.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use flag_core::{Snapshot, Version};
@@ -31,9 +31,22 @@ type Newest = BTreeMap<String, (EnvironmentName, Arc<Snapshot>)>;
 pub(crate) struct Kept {
     /// Of each environment the newest snapshot, so that it cannot grow.
     newest: watch::Sender<Newest>,
+    stages: Mutex<BTreeMap<String, Stage>>,
     is_up: AtomicBool,
     /// Whether the last failure has been logged.
     was_told: AtomicBool,
+}
+
+/// How far a process has come with an environment.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) enum Stage {
+    /// Nothing has been asked yet: nothing is live, and a history is still to be chosen.
+    #[default]
+    Begun,
+    /// What is shared was looked for, and the store has not been heard.
+    Looked,
+    /// The store has been heard. From now on it tells what is newer.
+    Heard,
 }
 
 impl Kept {
@@ -43,6 +56,19 @@ impl Kept {
         let mut before = None;
         self.newest.send_modify(|newest| before = newest.insert(name, kept));
         drop(before);
+    }
+
+    /// How far this process has come with an environment.
+    pub(crate) fn stage(&self, environment: &EnvironmentName) -> Stage {
+        let stages = self.stages.lock().unwrap_or_else(PoisonError::into_inner);
+        stages.get(environment.as_str()).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn comes_to(&self, environment: &EnvironmentName, stage: Stage) {
+        let mut stages = self.stages.lock().unwrap_or_else(PoisonError::into_inner);
+        if stages.get(environment.as_str()) != Some(&stage) {
+            stages.insert(environment.as_str().to_owned(), stage);
+        }
     }
 
     pub(crate) fn is_up(&self) -> bool {

@@ -9,7 +9,7 @@ use flag_engine::{BoundHits, BoxFuture, EnvironmentName, Fetched, FlagSource, St
 use tokio::task::JoinHandle;
 
 use crate::error::{CacheError, ConfigError};
-use crate::keeper::{self, Kept};
+use crate::keeper::{self, Kept, Stage};
 use crate::prefix::Prefix;
 use crate::snapshots::SharedSnapshots;
 
@@ -45,19 +45,40 @@ impl RedisSource {
         environment: &EnvironmentName,
         have: Option<Version>,
     ) -> Result<Fetched, StoreError> {
-        let Some(version) = have else { return self.fetch_whole(environment).await };
-        let fetched = self.inner.fetch(environment, have).await;
-        match fetched {
-            // Another node may have shared what it wrote just before the store went away.
-            Err(why) => self.stale(environment, Some(version), why).await,
-            fetched => fetched,
+        let stage = self.kept.stage(environment);
+        let fetched = match have {
+            Some(version) if stage == Stage::Heard => match self.inner.fetch(environment, have).await {
+                // Another node may have shared what it wrote just before the store went away.
+                Err(why) => self.stale(environment, version, why).await,
+                fetched => fetched,
+            },
+            // The node starts, with nothing or with what it kept of its own.
+            _ => {
+                if stage == Stage::Begun {
+                    self.kept.comes_to(environment, Stage::Looked);
+                }
+                self.fetch_whole(environment, have, stage).await
+            }
+        };
+        if matches!(fetched, Ok(Fetched::Unchanged | Fetched::Changes(_) | Fetched::Snapshot(_))) {
+            self.kept.comes_to(environment, Stage::Heard);
         }
+        fetched
     }
 
-    /// A whole snapshot: the shared one and what the store says has changed since, which is little to read.
-    async fn fetch_whole(&self, environment: &EnvironmentName) -> Result<Fetched, StoreError> {
-        let Some(shared) = self.newer(environment, None).await else {
-            return self.inner.fetch(environment, None).await;
+    /// What a node lacks that starts with `have`: the shared snapshot, if it is newer or, as long as nothing can be live, of
+    /// another history; and what the store says has changed since, which is little to read.
+    async fn fetch_whole(
+        &self,
+        environment: &EnvironmentName,
+        have: Option<Version>,
+        stage: Stage,
+    ) -> Result<Fetched, StoreError> {
+        let is_news = |head: Version| {
+            have.is_none_or(|have| have.precedes(head) || (stage == Stage::Begun && have.epoch != head.epoch))
+        };
+        let Some(shared) = self.shared_if(environment, is_news).await else {
+            return self.inner.fetch(environment, have).await;
         };
         match self.inner.fetch(environment, Some(shared.version())).await {
             Ok(Fetched::Unchanged) => Ok(Fetched::Snapshot(shared)),
@@ -80,18 +101,22 @@ impl RedisSource {
     async fn stale(
         &self,
         environment: &EnvironmentName,
-        have: Option<Version>,
+        have: Version,
         why: StoreError,
     ) -> Result<Fetched, StoreError> {
-        match self.newer(environment, have).await {
+        match self.shared_if(environment, |head| have.precedes(head)).await {
             Some(shared) => Ok(unconfirmed(shared, why)),
             None => Err(why),
         }
     }
 
-    /// The shared snapshot, if it is newer than `have`. Whatever goes wrong here is no reason for anybody to fail.
-    async fn newer(&self, environment: &EnvironmentName, have: Option<Version>) -> Option<Snapshot> {
-        match self.try_newer(environment, have).await {
+    /// The shared snapshot, if it is wanted. Whatever goes wrong here is no reason for anybody to fail.
+    async fn shared_if(
+        &self,
+        environment: &EnvironmentName,
+        is_wanted: impl Fn(Version) -> bool,
+    ) -> Option<Snapshot> {
+        match self.try_shared_if(environment, is_wanted).await {
             Ok(snapshot) => snapshot,
             Err(error @ (CacheError::Unreadable(_) | CacheError::Torn | CacheError::TooLarge(_))) => {
                 tracing::warn!(error = with_causes(&error), "the shared snapshot cannot be used");
@@ -105,13 +130,13 @@ impl RedisSource {
         }
     }
 
-    async fn try_newer(
+    async fn try_shared_if(
         &self,
         environment: &EnvironmentName,
-        have: Option<Version>,
+        is_wanted: impl Fn(Version) -> bool,
     ) -> Result<Option<Snapshot>, CacheError> {
         let head = self.shared.head(environment).await.inspect_err(|_| self.kept.failed())?;
-        let Some(head) = head.filter(|head| have.is_none_or(|have| have.precedes(head.version))) else {
+        let Some(head) = head.filter(|head| is_wanted(head.version)) else {
             return Ok(None);
         };
         match self.shared.read(&head).await {

@@ -3,14 +3,15 @@
 use alloc::borrow::ToOwned;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
+use alloc::sync::Arc;
 
 use crate::names::FlagKey;
 
 /// Flags that exist and cannot be read, each with the reason. Nobody is told that they do not exist, nobody can change them
-/// or create others in their place, and the flags beside them are not touched by it.
+/// or create others in their place, and the flags beside them are not touched by it. A clone shares everything.
 #[derive(Clone, Default, Debug)]
 pub struct Quarantine {
-    flags: BTreeMap<FlagKey, String>,
+    flags: Arc<BTreeMap<FlagKey, String>>,
     nameless: usize,
 }
 
@@ -18,7 +19,7 @@ impl Quarantine {
     /// Takes in the flag `key`, which cannot be read because of `cause`. Of several causes the first is kept.
     pub fn add(&mut self, key: &FlagKey, cause: &str) {
         if !self.flags.contains_key(key) {
-            self.flags.insert(key.clone(), cause.to_owned());
+            Arc::make_mut(&mut self.flags).insert(key.clone(), cause.to_owned());
         }
     }
 
@@ -63,7 +64,7 @@ impl Quarantine {
     }
 
     pub(crate) fn release(&mut self, key: &FlagKey) {
-        self.flags.remove(key);
+        Arc::make_mut(&mut self.flags).remove(key);
     }
 }
 

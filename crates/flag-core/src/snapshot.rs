@@ -53,7 +53,7 @@ pub struct Snapshot {
     flags: Trie<Flags>,
     len: usize,
     /// Absent where nothing is missing, which is nearly always.
-    quarantine: Option<Arc<Quarantine>>,
+    quarantine: Option<Quarantine>,
 }
 
 impl Snapshot {
@@ -72,14 +72,14 @@ impl Snapshot {
         for key in quarantine.keys() {
             self.remove(key);
         }
-        self.quarantine = (!quarantine.is_empty()).then(|| Arc::new(quarantine));
+        self.quarantine = (!quarantine.is_empty()).then_some(quarantine);
         self
     }
 
     /// What is missing; nothing if the snapshot is whole.
     #[must_use]
     pub fn quarantine(&self) -> Option<&Quarantine> {
-        self.quarantine.as_deref()
+        self.quarantine.as_ref()
     }
 
     /// Whether the flag of this key exists and cannot be read.
@@ -214,7 +214,7 @@ impl Snapshot {
     /// Lets a key out of the quarantine.
     pub(crate) fn release(&mut self, key: &FlagKey) {
         if let Some(quarantine) = self.quarantine.as_mut().filter(|quarantine| quarantine.holds(key)) {
-            Arc::make_mut(quarantine).release(key);
+            quarantine.release(key);
             self.quarantine = self.quarantine.take().filter(|quarantine| !quarantine.is_empty());
         }
     }

@@ -36,7 +36,8 @@ impl SnapshotCell {
         self.since.lock().unwrap_or_else(PoisonError::into_inner).map(|since| since.elapsed())
     }
 
-    /// Follows the version of the live snapshot.
+    /// Follows the version of the live snapshot. Whoever borrows from the receiver must not touch the cell meanwhile: that
+    /// would take its two locks in the other order than publishing does.
     pub(crate) fn versions(&self) -> watch::Receiver<Option<Version>> {
         self.versions.subscribe()
     }

@@ -131,7 +131,9 @@ pub(crate) async fn run(shared: Arc<Shared>, mut queue: mpsc::Receiver<Waiting>)
     let mut waiting = Vec::with_capacity(BATCH);
     while queue.recv_many(&mut waiting, BATCH).await > 0 {
         // A request whose caller went away was not given up, but nobody was told that it happened.
-        waiting.retain(|write| !write.reply.is_closed() && write.ticket.take_up());
+        // One whose time is over is not begun: dropped, it is given up by its caller.
+        let now = Instant::now();
+        waiting.retain(|write| !write.reply.is_closed() && now < write.deadline && write.ticket.take_up());
         // Each writer waits no longer than its own deadline; the batch may take as long as the last of them.
         if let Some(deadline) = waiting.iter().map(|write| write.deadline).max() {
             let outcomes = commit(&shared, &waiting, deadline).await;

@@ -20,13 +20,16 @@ use crate::environment::EnvironmentName;
 use crate::follow;
 use crate::mend;
 use crate::nodes::NodeIdentity;
-use crate::ports::{ChangeFeed, Fetched, FlagSource, FlagStore, HistoryPage, StoreError};
+use crate::ports::{Bootstrap, ChangeFeed, Fetched, FlagSource, FlagStore, HistoryPage, StoreError};
 use crate::report;
 use crate::status::{Status, Vitals, count};
 use crate::tally::{self, Digested};
 
 /// How long a node that stops waits until the store has taken note of it.
 const CLOSING: Duration = Duration::from_secs(3);
+
+/// How long before a write's deadline the task that commits it tells what became of it.
+const LAST_WORD: Duration = Duration::from_millis(100);
 
 /// What an engine is made of.
 pub struct Parts {
@@ -149,7 +152,9 @@ impl Engine {
         let deadline = Instant::now() + DEADLINE;
         let (reply, outcome) = oneshot::channel();
         let ticket = Ticket::default();
-        match self.queue.try_send(Waiting { request, reply, ticket: ticket.clone(), deadline }) {
+        // The task that commits gives up a little earlier, so that it can still say whether anything is in the store's hands.
+        let waiting = Waiting { request, reply, ticket: ticket.clone(), deadline: deadline - LAST_WORD };
+        match self.queue.try_send(waiting) {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => {
                 count(&self.shared.vitals.turned_away, 1);
@@ -205,6 +210,7 @@ impl Engine {
     pub fn status(&self) -> Status {
         let Shared { cell, vitals, store: keeper, source, feed, digests, roster, bounds, .. } = &*self.shared;
         let snapshot = cell.load();
+        let is_whole = snapshot.as_ref().is_none_or(|snapshot| snapshot.quarantine().is_none());
         let (store, confirmed) = vitals.store();
         Status {
             version: snapshot.as_ref().map(|snapshot| snapshot.version()),
@@ -216,7 +222,11 @@ impl Engine {
             confirmed,
             store,
             cache: source.cache(),
-            bootstrap: source.bootstrap(),
+            bootstrap: source.bootstrap().map(|bootstrap| Bootstrap {
+                // A snapshot that lacks flags is not kept.
+                is_up: bootstrap.is_up && is_whole,
+                ..bootstrap
+            }),
             feed: (feed.name(), feed.is_up()),
             batches: vitals.batches.load(Ordering::Relaxed),
             changes: vitals.changes.load(Ordering::Relaxed),
@@ -265,7 +275,9 @@ impl Shared {
                 return Err(why);
             }
             Fetched::Changes(entries) => {
-                let Some(live) = live else {
+                // What was live may have been mended while the source was asked.
+                let now = self.cell.load().filter(|now| Some(now.version()) == have);
+                let Some(live) = now.or(live) else {
                     return Err(StoreError::corrupt("changes to a snapshot that nobody has"));
                 };
                 match live.replay(&entries) {

@@ -29,9 +29,11 @@ pub(crate) async fn run(shared: Arc<Shared>) {
     let mut versions = shared.cell.versions();
     let mut last: Option<Tallied> = None;
     loop {
-        let live = versions.borrow_and_update().and_then(|_| shared.cell.load());
+        versions.mark_unchanged();
+        let live = shared.cell.load();
+        // Objects are compared and not versions: a flag that is taken back changes rows and no version.
         let is_new =
-            |live: &Arc<Snapshot>| last.as_ref().is_none_or(|last| last.snapshot.version() != live.version());
+            |live: &Arc<Snapshot>| last.as_ref().is_none_or(|last| !Arc::ptr_eq(&last.snapshot, live));
         if let Some(live) = live.filter(is_new) {
             let before = last.take();
             // Not on the threads that answer requests: everything may have changed, and what was before may have to be freed.

@@ -12,7 +12,7 @@ use flag_core::{Epoch, Revision, Version};
 use flag_engine::{
     Digest, EnvironmentName, MOST_NODES, NODE_EXPIRY, NodeId, NodeReport, SeenNode, StoreError,
 };
-use rusqlite::{Connection, Row, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, Row, TransactionBehavior};
 
 use crate::error::{OpenError, store_error};
 use crate::{migrations, read};
@@ -45,8 +45,12 @@ pub(crate) fn open(path: &Path) -> Result<Connection, OpenError> {
     name.push(".nodes");
     let path = PathBuf::from(name);
     migrations::create(&path).map_err(|source| OpenError::Io { path: path.clone(), source })?;
-    let opened = connect(&path).or_else(|_| {
-        // Whatever it holds is worth less than a second.
+    let opened = connect(&path).or_else(|error| {
+        let code = error.sqlite_error_code();
+        if !matches!(code, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)) {
+            return Err(error);
+        }
+        // Whatever it held was worth no more than some seconds.
         fs::write(&path, [])
             .and_then(|()| remove_journal(&path))
             .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;

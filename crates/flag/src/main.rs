@@ -8,11 +8,15 @@ mod migrate;
 mod serve;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Parser;
 
 use crate::config::{Cli, Command};
+
+/// How long the end of the program waits for threads that are still at work.
+const LEFT_BEHIND: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     match run() {
@@ -42,8 +46,11 @@ fn run() -> anyhow::Result<()> {
         .thread_name("flag-engine")
         .build()
         .context("the runtime cannot start")?;
-    match command.unwrap_or(Command::Serve) {
+    let outcome = match command.unwrap_or(Command::Serve) {
         Command::Serve => runtime.block_on(serve::run(settings)),
         Command::Migrate => runtime.block_on(migrate::run(settings)),
-    }
+    };
+    // A thread that waits for a disk which does not answer would otherwise be waited for as well.
+    runtime.shutdown_timeout(LEFT_BEHIND);
+    outcome
 }

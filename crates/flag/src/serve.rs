@@ -10,6 +10,7 @@ use anyhow::{Context, bail};
 use flag_engine::{Engine, NodeId, NodeIdentity};
 use flag_http::{Access, AdminToken, Connections, Leaving, Limits, Node, Pages, Telemetry};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use crate::compose::{self, Composition};
@@ -60,16 +61,17 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     });
     let serving = async {
         let outcome = server.await;
-        closing.close().await;
+        let keeping = async {
+            if let Some(disk) = disk {
+                // If the thread broke off, the log says why.
+                let _ = spawn_blocking(move || disk.finish()).await;
+            }
+        };
+        tokio::join!(closing.close(), keeping);
         outcome
     };
     let outcome = tokio::select! {
-        outcome = serving => {
-            if let Some(disk) = disk {
-                disk.finish();
-            }
-            outcome.context("the server failed")
-        }
+        outcome = serving => outcome.context("the server failed"),
         () = told_twice => Ok(()),
     };
     upkeep.abort();

@@ -210,7 +210,7 @@ fn a_place_that_takes_nothing_is_an_error_and_leaves_no_litter() {
     let parent = tempfile::tempdir().unwrap();
     let file = parent.path().join("file");
     fs::write(&file, "").unwrap();
-    for directory in [&*file, Path::new("/proc/none"), Path::new("")] {
+    for directory in [&*file, Path::new("/proc/none")] {
         assert!(matches!(hasty(directory).save(&at(2)), Err(SaveError::Io(_))), "{directory:?}");
     }
     // What cannot be moved to its place is not left lying beside it.

@@ -29,6 +29,31 @@ async fn a_node_that_starts_asks_the_store_only_for_what_is_newer_than_the_share
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_starts_with_flags_of_its_own_looks_whether_better_ones_are_shared() {
+    let (url, prefix, nodes) = (Redis::shared(), fresh_prefix(), Listening::new());
+    let first = nodes.behind(&url, &prefix);
+    let shared = commit(&nodes.store, [created("a"), created("b")]).await;
+    first.offer(&environment(), &shared);
+    Probe::new(&url, &prefix).shares(shared.version()).await;
+    let Version { epoch, revision } = shared.version();
+    let (older, same) = (Version { epoch, revision: revision - 1 }, shared.version());
+    let other = Version { epoch: flag_core::Epoch(!epoch.0), revision: 99 };
+
+    for (have, asked) in [(older, same), (same, same), (other, same)] {
+        nodes.asked.lock().unwrap().clear();
+        nodes.behind(&url, &prefix).fetch(&environment(), Some(have)).await.unwrap();
+        assert_eq!(*nodes.asked.lock().unwrap(), [Some(asked)], "{have:?}");
+    }
+    // While nobody can say which history is the present one, that of the others is chosen, but only by whoever has nothing
+    // live yet.
+    nodes.store.set_failing(FailMode::Unavailable);
+    let starting = nodes.behind(&url, &prefix);
+    let fetched = starting.fetch(&environment(), Some(other)).await;
+    assert!(matches!(fetched, Ok(Fetched::Stale { snapshot, .. }) if snapshot == *shared));
+    assert!(starting.fetch(&environment(), Some(other)).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_the_store_a_node_starts_from_the_shared_snapshot_and_knows_that_it_may_be_old() {
     let (url, prefix, nodes) = (Redis::shared(), fresh_prefix(), Listening::new());
     let first = nodes.behind(&url, &prefix);

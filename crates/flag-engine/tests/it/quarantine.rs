@@ -7,8 +7,8 @@ use std::time::Duration;
 use flag_core::{Rejection, Snapshot, Variant, Version};
 use flag_engine::document::SnapshotDocument;
 use flag_engine::{
-    ApplyError, BoxFuture, Engine, EnvironmentName, Fetched, FlagSource, Parts, Precondition, ProcessFeed,
-    StoreError, StoreStatus,
+    ApplyError, BoxFuture, Digest, Engine, EnvironmentName, Fetched, FlagSource, Parts, Precondition,
+    ProcessFeed, StoreError, StoreStatus,
 };
 use flag_testkit::memory::MemoryStore;
 use tokio::time::sleep;
@@ -64,6 +64,8 @@ async fn a_repaired_flag_comes_back_though_no_revision_moved() {
     store.set_unreadable(&["c"]);
     sleep(A_WHILE).await;
     assert_eq!(missing(&engine), ["c"]);
+    let digested = engine.status().digest.unwrap();
+    assert_eq!(digested.digest, Digest::of(&live(&engine)), "what came back is in the digest");
     apply(&engine, switched("b", Variant::ON)).await.unwrap();
     // What it could read it goes on answering, also where by now it could not be read.
     store.set_unreadable(&["a"]);

@@ -120,7 +120,12 @@ pub(crate) async fn read(
 ) -> Result<HttpResponse, Problem> {
     let AskConvergence { revision, wait } = query.0;
     let wait = Duration::from_secs(wait.get().map_or(0, |wait| wait.0.into()));
-    let found = node.engine.convergence(revision.get(), wait).await?;
+    let revision = revision.get();
+    let found = tokio::select! {
+        found = node.engine.convergence(revision, wait) => found?,
+        // Nobody shall wait longer than the node is there.
+        () = node.leaving.announced() => node.engine.convergence(revision, Duration::ZERO).await?,
+    };
     let Convergence { version, revision, converged, disagreement, nodes } = &found;
     let document = ConvergenceDocument {
         environment: node.engine.environment().as_str(),

@@ -79,7 +79,7 @@ async fn columns_that_hold_no_text_cost_their_flag_and_no_other() {
         ("UPDATE overrides SET flag = NULL", "", 1),
         ("UPDATE overrides SET level = NULL", "a", 0),
         ("UPDATE overrides SET level = x'75736572'", "a", 0),
-        ("UPDATE overrides SET subject = 7", "a", 0),
+        ("UPDATE overrides SET subject = x'75'", "a", 0),
         ("UPDATE overrides SET subject = NULL", "a", 0),
         ("UPDATE overrides SET variant = 1", "a", 0),
         ("UPDATE overrides SET variant = NULL", "a", 0),
