@@ -18,7 +18,7 @@ use crate::redis::RedisProbe;
 use crate::verdict::must;
 
 /// What a node says to PostgreSQL once for each time that it loads everything.
-pub(crate) const LOADS: &str = "SELECT key, document FROM flags";
+pub(crate) const LOADS: &str = "SELECT key, document::text FROM flags";
 
 /// What every scenario is given.
 #[derive(Clone)]
