@@ -11,7 +11,7 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{AsyncMessage, Client, Config, Connection, Socket, tls::NoTlsStream};
 
 use crate::error::ConfigError;
-use crate::settings::{self, LinkError};
+use crate::settings::{self, Link, LinkError};
 
 /// Where all nodes listen.
 const CHANNEL: &str = "flag_changes";
@@ -39,7 +39,7 @@ impl Channel for PgChannel {
     fn attend<'a>(&'a self, session: &'a Session) -> BoxFuture<'a, Box<dyn Error + Send + Sync>> {
         Box::pin(async move {
             let ended = match settings::connect(&self.0).await {
-                Ok((client, connection)) => attend(session, &client, connection).await,
+                Ok((client, connection)) => attend(session, &self.0, &client, connection).await,
                 Err(error) => error,
             };
             ended.into()
@@ -50,6 +50,7 @@ impl Channel for PgChannel {
 /// Uses one connection until it fails; says why it did.
 async fn attend(
     session: &Session,
+    config: &Config,
     client: &Client,
     connection: Connection<Socket, NoTlsStream>,
 ) -> LinkError {
@@ -59,7 +60,7 @@ async fn attend(
     // Polled together, because the first one drives the connection that the second one uses.
     tokio::select! {
         ended = hear(session, connection, &probe, &echo) => ended,
-        Err(ended) = speak(session, client, &probe, &echo) => ended,
+        Err(ended) = speak(session, config, client, &probe, &echo) => ended,
     }
 }
 
@@ -86,14 +87,17 @@ async fn hear(
 
 async fn speak(
     session: &Session,
+    config: &Config,
     client: &Client,
     probe: &str,
     echo: &Notify,
 ) -> Result<Infallible, LinkError> {
     answer(client.batch_execute("LISTEN flag_changes")).await?;
     session.listens();
-    // A pooler takes LISTEN and NOTIFY without a murmur, and delivers nothing: only an echo proves that words arrive.
-    notify(client, probe).await?;
+    // A pooler takes LISTEN and NOTIFY without a murmur, and delivers nothing: only an echo proves that words arrive. It is
+    // called out on another connection, which is closed at once. What a connection itself says may come back to it as part
+    // of the answer, also through a pooler that delivers nothing of what others say.
+    notify(&Link::open(config).await?.client, probe).await?;
     if timeout(ANSWER, echo.notified()).await.is_err() {
         tracing::warn!(
             "notifications do not arrive, perhaps because of a pooler; asking every second instead"
