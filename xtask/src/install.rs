@@ -1,4 +1,4 @@
-//! Installation of PostgreSQL and Redis through the package manager of the system, if this process may.
+//! Installation of PostgreSQL, Redis and PgBouncer through the package manager of the system, if this process may.
 //!
 //! Some packages also start a server of their own on the default port. That server is not used and not in the way:
 //! ours take other ports.
@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Result, bail};
-use flag_testkit::services::{Postgres, Redis};
+use flag_testkit::services::{PgBouncer, Postgres, Redis};
 
 use crate::steps::run;
 
@@ -18,6 +18,7 @@ use crate::steps::run;
 pub(crate) enum Program {
     Postgres,
     Redis,
+    PgBouncer,
 }
 
 impl Program {
@@ -25,6 +26,7 @@ impl Program {
         match self {
             Self::Postgres => Postgres::locate().is_ok(),
             Self::Redis => Redis::locate().is_ok(),
+            Self::PgBouncer => PgBouncer::locate().is_ok(),
         }
     }
 }
@@ -103,6 +105,8 @@ pub(crate) fn install(programs: &[Program]) -> Result<()> {
         let packages = match program {
             Program::Postgres => manager.postgres,
             Program::Redis => manager.redis,
+            // Every manager has it under this name.
+            Program::PgBouncer => &["pgbouncer"],
         };
         for package in packages {
             let attempt = manage(manager, prefix, &[manager.install, &[package]].concat());
@@ -115,6 +119,16 @@ pub(crate) fn install(programs: &[Program]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether a program is at hand that something can do without, installed if need be and if that is allowed.
+pub(crate) fn is_here_or_installed(program: Program) -> bool {
+    if !program.is_here()
+        && let Err(error) = install(&[program])
+    {
+        eprintln!("      cannot install: {error:#}");
+    }
+    program.is_here()
 }
 
 /// What to put before the package manager so that it has the rights it needs.

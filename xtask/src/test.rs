@@ -7,6 +7,7 @@ use flag_testkit::python;
 
 use crate::{
     bench, faults, fuzz,
+    install::{self, Program},
     repository::Repository,
     steps::{Steps, run as run_program},
     stores::Stores,
@@ -40,6 +41,9 @@ pub(crate) fn run(repository: &Repository, extent: Extent) -> Result<ExitCode> {
     }
     if !python::is_here() {
         unrunnable::announce(repository, unrunnable::PYTHON)?;
+    }
+    if !stores.private_missing() && !install::is_here_or_installed(Program::PgBouncer) {
+        unrunnable::announce_pooler();
     }
     steps.step("faults", || {
         if stores.private_missing() {

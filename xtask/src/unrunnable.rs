@@ -39,6 +39,12 @@ pub(crate) fn announce(repository: &Repository, lack: Lack) -> Result<()> {
     Ok(())
 }
 
+/// Prints which scenario of the fault bench will not run for the lack of PgBouncer, which stands before PostgreSQL there.
+pub(crate) fn announce_pooler() {
+    eprintln!("      PgBouncer (pgbouncer) is missing on this machine.");
+    eprintln!("      1 scenario of the fault bench that needs it cannot run: T07-pooler");
+}
+
 fn find(tree: &Tree, question: &str) -> Vec<String> {
     let mut names = Vec::new();
     for (file, syntax) in tree.rust() {

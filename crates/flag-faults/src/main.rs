@@ -10,6 +10,8 @@
 mod api;
 mod chance;
 mod database;
+mod digest;
+mod disk;
 mod journal;
 mod load;
 mod mutant;
@@ -38,7 +40,7 @@ use crate::mutant::{Bug, Workshop};
 use crate::report::Row;
 use crate::scenarios::{ALL, Scenario};
 use crate::site::{Bench, Extent};
-use crate::verdict::{Figures, Violation};
+use crate::verdict::{Figures, NotRun, Violation};
 
 #[derive(Parser)]
 #[command(name = "flag-faults", about = "Breaks things on purpose, and holds the engine to its promises")]
@@ -111,7 +113,8 @@ async fn run() -> Result<ExitCode> {
         if extent == Extent::Long && chosen.len() == ALL.len() {
             report::write(&arguments.root, &rows)?;
         }
-        rows.iter().all(|row| row.outcome.is_ok())
+        name_those_not_run(&rows);
+        rows.iter().all(|row| row.outcome.is_ok() || row.is_not_run())
     };
     Ok(if all_held { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -139,6 +142,7 @@ async fn hold(bench: &Bench, chosen: &[&'static Scenario]) -> Vec<Row> {
         let seconds = began.elapsed().as_secs_f64();
         match &outcome {
             Ok(figures) => println!("{:<18} held ({seconds:.1} s): {}", scenario.name, figures.line()),
+            Err(error) if error.is::<NotRun>() => println!("{:<18} NOT RUN: {error}", scenario.name),
             Err(error) => println!(
                 "{:<18} BROKE ({seconds:.1} s): {error:#}\n  must hold: {}\n  again: cargo xtask faults {} --seed {}",
                 scenario.name, scenario.sentence, scenario.name, bench.seed
@@ -147,6 +151,14 @@ async fn hold(bench: &Bench, chosen: &[&'static Scenario]) -> Vec<Row> {
         rows.push(Row { scenario, outcome });
     }
     rows
+}
+
+/// Says at the end, where it is seen, what was left out.
+fn name_those_not_run(rows: &[Row]) {
+    let names: Vec<&str> = rows.iter().filter(|row| row.is_not_run()).map(|row| row.scenario.name).collect();
+    if !names.is_empty() {
+        println!("{} scenarios were not run, for want of a program: {}", names.len(), names.join(" "));
+    }
 }
 
 /// Runs scenarios against the bugs that they are there to catch. Only a violation of what must hold counts.
@@ -169,6 +181,7 @@ async fn hunt(bench: &Bench, chosen: &[&'static Scenario], workshop: &Workshop) 
                     let line: String = line.chars().take(300).collect();
                     println!("{name:<18} caught ({seconds:.1} s) {what}: {line}");
                 }
+                Err(error) if error.is::<NotRun>() => println!("{name:<18} NOT RUN on {what}: {error}"),
                 Err(error) => {
                     all_caught = false;
                     println!("{name:<18} NO VERDICT ({seconds:.1} s) on {what}: {error:#}");

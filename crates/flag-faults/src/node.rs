@@ -1,16 +1,20 @@
 //! One server process: started on a free port, found by the address that it prints, killed, frozen or told to stop.
 
 use std::collections::VecDeque;
+use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
+
+use crate::site::Bench;
 
 /// How long a server may take to say where it listens.
 const START: Duration = Duration::from_secs(30);
@@ -38,6 +42,17 @@ pub(crate) struct Node {
 type Log = Arc<Mutex<VecDeque<String>>>;
 
 impl Recipe {
+    /// A node that has its flags in a file of SQLite in `directory`, and needs nothing else.
+    pub(crate) fn sqlite(bench: &Bench, directory: &Path) -> Self {
+        Self {
+            program: bench.program.clone(),
+            database_url: "sqlite:data/flags.db".to_owned(),
+            redis_url: None,
+            redis_prefix: "faults".to_owned(),
+            directory: directory.to_owned(),
+        }
+    }
+
     /// The program with these settings and nothing inherited that could change them.
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
@@ -93,6 +108,17 @@ impl Recipe {
         Ok(node)
     }
 
+    /// The same, for nodes whose files will be limited: to them a write beyond the limit is an error of the disk, as when it is
+    /// full, and not the signal that would end them.
+    pub(crate) fn bearing_limits(mut self) -> Result<Self> {
+        let script = self.directory.join("start");
+        let text = format!("#!/bin/sh\ntrap '' XFSZ\nexec '{}' \"$@\"\n", self.program.display());
+        fs::write(&script, text)?;
+        fs::set_permissions(&script, Permissions::from_mode(0o700))?;
+        self.program = script;
+        Ok(self)
+    }
+
     /// Runs `flag migrate`.
     pub(crate) async fn migrate(&self) -> Result<std::process::Output> {
         let mut command = self.command();
@@ -126,9 +152,8 @@ impl Node {
 
     /// Tells it to stop by SIGTERM; gives the exit code, and how long it took to end. Kills it if that is longer than `limit`.
     pub(crate) async fn terminate(&mut self, limit: Duration) -> Result<(Option<i32>, Duration)> {
-        let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw).context("a process number")?;
         let told = Instant::now();
-        kill_process(pid, Signal::TERM)?;
+        kill_process(self.process_number()?, Signal::TERM)?;
         while told.elapsed() < limit {
             if let Some(status) = self.process.try_wait()? {
                 return Ok((status.code(), told.elapsed()));
@@ -139,10 +164,30 @@ impl Node {
         Ok((None, told.elapsed()))
     }
 
+    /// Stops it in its tracks: its connections stay open, and it answers nothing until [`Node::thaw`].
+    pub(crate) fn freeze(&self) -> Result<()> {
+        Ok(kill_process(self.process_number()?, Signal::STOP)?)
+    }
+
+    pub(crate) fn thaw(&self) -> Result<()> {
+        Ok(kill_process(self.process_number()?, Signal::CONT)?)
+    }
+
+    /// Lets no file that it writes grow beyond so many bytes from now on; absent, as much as the machine takes. Only for one
+    /// that was started by [`Recipe::bearing_limits`]: any other is killed by the first write that is refused.
+    pub(crate) fn limit_files(&self, bytes: Option<u64>) -> Result<()> {
+        prlimit(Some(self.process_number()?), Resource::Fsize, Rlimit { current: bytes, maximum: None })?;
+        Ok(())
+    }
+
+    fn process_number(&self) -> Result<Pid> {
+        i32::try_from(self.pid()).ok().and_then(Pid::from_raw).context("a process number")
+    }
+
     /// How much memory it holds, in bytes.
     pub(crate) fn memory(&self) -> Result<u64> {
         let path = format!("/proc/{}/status", self.pid());
-        let status = std::fs::read_to_string(Path::new(&path)).with_context(|| format!("read {path}"))?;
+        let status = fs::read_to_string(Path::new(&path)).with_context(|| format!("read {path}"))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kibibytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
         Ok(kibibytes.context("the kernel does not say how much memory it holds")? * 1_024)

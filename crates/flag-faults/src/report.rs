@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use crate::scenarios::Scenario;
-use crate::verdict::Figures;
+use crate::verdict::{Figures, NotRun};
 
 const FILE: &str = "docs/reliability.md";
 const BEGIN: &str = "<!-- written by `cargo xtask faults --long` from here -->";
@@ -16,6 +16,13 @@ const END: &str = "<!-- to here -->";
 pub(crate) struct Row {
     pub(crate) scenario: &'static Scenario,
     pub(crate) outcome: Result<Figures>,
+}
+
+impl Row {
+    /// Whether nothing was tried, for want of a program.
+    pub(crate) fn is_not_run(&self) -> bool {
+        self.outcome.as_ref().is_err_and(anyhow::Error::is::<NotRun>)
+    }
 }
 
 /// Puts the rows in the place of those that were there.
@@ -28,10 +35,12 @@ pub(crate) fn write(root: &Path, rows: &[Row]) -> Result<()> {
 fn table(rows: &[Row]) -> String {
     let mut table =
         "| scenario | what must hold | target | seen | command |\n|---|---|---|---|---|\n".to_owned();
-    for Row { scenario, outcome } in rows {
+    for row in rows {
+        let Row { scenario, outcome } = row;
         let Scenario { name, sentence, target, .. } = scenario;
         let seen = match outcome {
             Ok(figures) => figures.line(),
+            Err(error) if row.is_not_run() => format!("not run: {error}"),
             Err(error) => format!("**broke**: {error}").replace(['\n', '|'], " "),
         };
         table +=

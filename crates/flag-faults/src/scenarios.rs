@@ -10,13 +10,19 @@ use crate::verdict::Figures;
 
 mod commits;
 mod convoy;
+mod corrupted;
+mod crashes;
+mod dark;
 mod fills;
 mod flapping;
 mod flushed;
+mod frozen;
+mod full;
 mod herd;
 mod killed;
 mod memory;
 mod migrations;
+mod pooler;
 mod readers;
 mod restored;
 mod rolling;
@@ -47,13 +53,19 @@ pub(crate) const ALL: &[Scenario] = &[
     flushed::SCENARIO,
     herd::SCENARIO,
     flapping::SCENARIO,
+    pooler::SCENARIO,
     convoy::SCENARIO,
     silence::SCENARIO,
     readers::SCENARIO,
+    crashes::SCENARIO,
+    corrupted::SCENARIO,
     torn::SCENARIO,
     rolling::SCENARIO,
     memory::SCENARIO,
+    frozen::SCENARIO,
+    dark::SCENARIO,
     restored::SCENARIO,
+    full::SCENARIO,
     migrations::SCENARIO,
     killed::SCENARIO,
 ];

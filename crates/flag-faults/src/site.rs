@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep};
 use crate::api::Api;
 use crate::chance::Chance;
 use crate::database::Database;
+use crate::digest;
 use crate::node::{Node, Recipe};
 use crate::proxy::Proxy;
 use crate::redis::RedisProbe;
@@ -242,6 +243,7 @@ impl Site {
                 );
             }
         }
+        digest::agree(&self.api, &self.urls(), &state, limit).await?;
         Ok(took)
     }
 }

@@ -8,6 +8,11 @@ use std::time::Duration;
 #[error("{0}")]
 pub(crate) struct Violation(pub(crate) String);
 
+/// A program that the scenario needs is missing on this machine: nothing was tried, and nothing is proved.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct NotRun(pub(crate) String);
+
 /// Ends the scenario with a [`Violation`] unless the condition holds.
 macro_rules! must {
     ($holds:expr, $($text:tt)+) => {

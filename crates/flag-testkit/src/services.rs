@@ -9,6 +9,7 @@ mod database;
 mod directory;
 mod error;
 mod instance;
+mod pgbouncer;
 mod port;
 mod postgres;
 mod process;
@@ -21,6 +22,7 @@ mod tests;
 mod watchdog;
 
 pub use error::ServiceError;
+pub use pgbouncer::PgBouncer;
 pub use port::free_port;
 pub use postgres::Postgres;
 pub use redis::Redis;

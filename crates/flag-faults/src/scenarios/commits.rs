@@ -95,16 +95,20 @@ async fn run(bench: Bench) -> Result<Figures> {
     for came_to in followers.finish().await? {
         must!(came_to == state.revision, "a follower ends at revision {came_to} of {}", state.revision);
     }
-    let sightings = match observers {
-        Some(observers) => observer::compare(&observers.finish().await?)?,
-        None => 0,
+    let log = site.database.log().await?;
+    let (sightings, digests) = match observers {
+        Some(observers) => {
+            let sightings = observers.finish().await?;
+            (observer::compare(&sightings)?, observer::told_rightly(&sightings, &state.epoch, &log)?)
+        }
+        None => (0, 0),
     };
-    let tally = journal.settle(&site.database.log().await?)?;
+    let tally = journal.settle(&log)?;
     must!(tally.acknowledged > 50, "only {}: nothing was tried", tally.line());
     Ok(Figures::default()
         .with(tally.line())
         .with(format!("{} revisions seen by 5 followers", state.revision))
-        .with(format!("{sightings} sightings"))
+        .with(format!("{sightings} sightings, {digests} digests"))
         .with(format!("nodes agree with the database after {}", millis(took))))
 }
 

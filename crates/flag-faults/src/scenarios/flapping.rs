@@ -77,14 +77,16 @@ async fn run(bench: Bench) -> Result<Figures> {
     site.ready(Duration::from_secs(20)).await?;
     site.agree(bound, &mut bench.chance("questions")).await?;
     let evaluations = asked(askers).await?;
-    let tally = journal.settle(&site.database.log().await?)?;
+    let log = site.database.log().await?;
+    let digests = observer::told_rightly(&sightings, &site.database.state().await?.epoch, &log)?;
+    let tally = journal.settle(&log)?;
     must!(tally.acknowledged > 20, "only {}", tally.line());
     Ok(Figures::default()
         .with(format!("{changes} changes of weather"))
         .with(tally.line())
         .with(format!("write to visible on each node: {}", times.line()))
         .with(format!("{} without any hint", millis(took)))
-        .with(format!("{seen} sightings"))
+        .with(format!("{seen} sightings, {digests} digests"))
         .with(format!("{} evaluations, 0 failed", evaluations.len())))
 }
 

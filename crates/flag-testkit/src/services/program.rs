@@ -17,6 +17,7 @@ const POSTGRES_FOLDERS: [&str; 7] = [
     "/opt/homebrew/opt/postgresql@*/bin",
     "/usr/local/opt/postgresql@*/bin",
 ];
+const PGBOUNCER_FOLDERS: [&str; 3] = ["/usr/sbin", "/usr/local/bin", "/opt/homebrew/bin"];
 const REDIS_FOLDERS: [&str; 3] = ["/usr/local/bin", "/opt/homebrew/bin", "/usr/sbin"];
 
 /// The folder that holds `initdb` and `postgres`.
@@ -39,6 +40,18 @@ pub(super) fn redis() -> Result<PathBuf, ServiceError> {
         .ok_or(ServiceError::Missing {
             program: "Redis (redis-server or valkey-server)",
             hint: "install Redis 7 or Valkey, or set FLAG_REDIS_BIN to the folder of its programs",
+        })
+}
+
+/// The pooler.
+pub(super) fn pgbouncer() -> Result<PathBuf, ServiceError> {
+    folders("FLAG_PGBOUNCER_BIN", &PGBOUNCER_FOLDERS)
+        .iter()
+        .map(|folder| folder.join("pgbouncer"))
+        .find(|program| is_program(program))
+        .ok_or(ServiceError::Missing {
+            program: "PgBouncer (pgbouncer)",
+            hint: "install PgBouncer, or set FLAG_PGBOUNCER_BIN to the folder of its program",
         })
 }
 
