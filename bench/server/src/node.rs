@@ -24,9 +24,17 @@ impl Program {
         Ok(Self(Path::new(path).canonicalize().with_context(|| format!("there is no {path}"))?))
     }
 
-    /// A node over these stores, as soon as it listens. Nothing is inherited that could change it.
+    /// A node over these stores, as soon as it listens. Its disk holds nothing yet, and nothing is inherited that could change it.
     pub fn start(&self, database: &str, redis: Option<&str>) -> Result<Process> {
+        let disk = tempfile::tempdir()?;
+        let process = self.start_in(disk.path(), database, redis)?;
+        Ok(process.with_disk(disk))
+    }
+
+    /// A node that keeps its flags in `disk`, and finds there what an earlier one kept.
+    pub fn start_in(&self, disk: &Path, database: &str, redis: Option<&str>) -> Result<Process> {
         let mut command = self.command(database);
+        command.env("DATA_DIR", disk);
         if let Some(redis) = redis {
             command.env("REDIS_URL", redis);
         }
@@ -42,7 +50,7 @@ impl Program {
 
     fn command(&self, database: &str) -> Command {
         let mut command = Command::new(&self.0);
-        for name in ["REDIS_URL", "REDIS_PREFIX", "HOST", "FLAG_ADMIN_TOKEN"] {
+        for name in ["REDIS_URL", "REDIS_PREFIX", "HOST", "FLAG_ADMIN_TOKEN", "DATA_DIR", "NODE_NAME"] {
             command.env_remove(name);
         }
         command.env("DATABASE_URL", database).env("PORT", "0").env_remove("LOG");

@@ -10,6 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use tempfile::TempDir;
 
 /// How long a server may take until it listens.
 const START: Duration = Duration::from_secs(60);
@@ -17,6 +18,8 @@ const START: Duration = Duration::from_secs(60);
 /// A running server. Dropped, it is killed.
 pub struct Process {
     child: Child,
+    /// What it keeps its flags in, if that shall go when it does.
+    disk: Option<TempDir>,
     /// Where it listens.
     pub address: SocketAddr,
 }
@@ -41,7 +44,13 @@ impl Process {
             let _ = child.wait();
             anyhow::bail!("the server does not say where it listens");
         };
-        Ok(Self { child, address })
+        Ok(Self { child, disk: None, address })
+    }
+
+    /// The same, with a folder that goes when the process does.
+    pub fn with_disk(mut self, disk: TempDir) -> Self {
+        self.disk = Some(disk);
+        self
     }
 
     /// Its process number.

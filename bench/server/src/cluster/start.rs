@@ -1,5 +1,6 @@
 //! A node's start with many flags: how long until it can answer, and how much memory it takes on the way and afterwards.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
@@ -12,20 +13,23 @@ const SHARING: Duration = Duration::from_secs(120);
 /// How long after a start memory is looked at again: what was needed only for the start has been given back by then.
 const SETTLING: Duration = Duration::from_secs(1);
 
-/// Where a node gets its flags from when it starts. One that is kept on disk belongs into this list when there is one.
+/// Where a node gets its flags from when it starts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Origin {
     Postgres,
     Redis,
+    /// Its own, of which PostgreSQL only says that nothing has changed since.
+    Disk,
 }
 
 impl Origin {
-    pub const ALL: [Self; 2] = [Self::Postgres, Self::Redis];
+    pub const ALL: [Self; 3] = [Self::Postgres, Self::Redis, Self::Disk];
 
     pub fn name(self) -> &'static str {
         match self {
             Self::Postgres => "PostgreSQL",
             Self::Redis => "Redis",
+            Self::Disk => "its disk",
         }
     }
 }
@@ -73,8 +77,25 @@ pub fn measure(cluster: &Cluster, many: Content, rounds: usize) -> Result<Starts
         sharing = sharing.max(first.peak_memory()? as f64 / from_postgres.peak);
         let (from_redis, _second) = start(node)?;
         full[1].1.push(from_redis);
+        let disk = tempfile::tempdir()?;
+        let node = || cluster.program.start_in(disk.path(), &database, None);
+        let (_, keeping) = start(node)?;
+        wait_until_kept(disk.path())?;
+        drop(keeping);
+        let (from_disk, _third) = start(node)?;
+        full[2].1.push(from_disk);
     }
     Ok(Starts { full: full.into(), flags_only, empty, sharing, content: many })
+}
+
+/// Waits until the disk has the snapshot; it is moved into its place whole.
+fn wait_until_kept(disk: &Path) -> Result<()> {
+    let began = Instant::now();
+    while !disk.join("default.snapshot").exists() {
+        ensure!(began.elapsed() < SHARING, "the snapshot was not kept within {SHARING:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
 }
 
 fn start(node: impl FnOnce() -> Result<Process>) -> Result<(Start, Process)> {
