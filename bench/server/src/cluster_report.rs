@@ -137,7 +137,8 @@ fn propagation(found: &Propagation) -> String {
     text
 }
 
-fn writes(found: &[Rates]) -> String {
+/// How many changes and rows were acknowledged.
+pub fn writes(found: &[Rates]) -> String {
     let mut text = format!(
         "| acknowledged in a second | changes, {WRITERS} writers | rows, 1 connection | rows, {WRITERS} connections |\n\
         |---|---:|---:|---:|\n"

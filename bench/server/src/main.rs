@@ -12,7 +12,7 @@ use flag_bench_server::{
 };
 
 const USAGE: &str =
-    "(http | cluster) PROGRAM [--quick | --docs FOLDER] | load (PROGRAM | bare) SECONDS | bare";
+    "(http | cluster) PROGRAM [--quick | --docs FOLDER] | load (PROGRAM | bare) SECONDS | writes PROGRAM SECONDS | bare";
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -30,6 +30,12 @@ fn main() -> Result<()> {
             let outcome = http::load(program.as_ref(), Duration::from_secs(seconds.parse()?))?;
             let (cost, throughput) = (outcome.cost * 1e6, outcome.throughput);
             println!("{cost:.2} µs of CPU for an answer, {throughput:.0} answers a second");
+            Ok(())
+        }
+        ["writes", program, seconds] => {
+            let cluster = Cluster::start(Program::at(program)?)?;
+            let rates = writes::on_postgres(&cluster, 1, Duration::from_secs(seconds.parse()?))?;
+            println!("{}", cluster_report::writes(&[rates]));
             Ok(())
         }
         ["bare"] => bare::serve(),

@@ -36,8 +36,9 @@ impl Snapshot {
             }
             let overrides = before.map_or(&nobody, |before| &before.overrides);
             for level in Level::ALL {
-                flag.overrides.visit_leaves_not_in(overrides, level, &mut |pins: &'a Pins| {
-                    for (hash, subject, variant) in pins.iter() {
+                flag.overrides.visit_leaves_not_in(overrides, level, &mut |pins: &'a Pins, other| {
+                    let nobody = Pins::default();
+                    for (hash, subject, variant) in pins.iter_unlike(other.unwrap_or(&nobody)) {
                         if overrides.get_hashed(level, subject, hash) != Some(variant) {
                             visit(Row::Override { flag, level, pin: Override { subject, variant } });
                         }
@@ -86,7 +87,7 @@ mod tests {
         to.visit_flags_not_in(from, &mut |flag: &Arc<Flag>, before| {
             let nobody = Overrides::default();
             let overrides = before.map_or(&nobody, |before| &before.overrides);
-            flag.overrides.visit_leaves_not_in(overrides, Level::User, &mut |_: &Pins| leaves += 1);
+            flag.overrides.visit_leaves_not_in(overrides, Level::User, &mut |_: &Pins, _| leaves += 1);
         });
         leaves
     }

@@ -106,12 +106,12 @@ impl Overrides {
         self.table(level).ask(|| Some((subject, hash)))
     }
 
-    /// Shows every leaf of `level` that `other` does not share to `visit`.
+    /// Shows every leaf of `level` that `other` does not share to `visit`, with the one in its place there, if it is one.
     pub(crate) fn visit_leaves_not_in<'a>(
         &'a self,
         other: &Self,
         level: Level,
-        visit: &mut impl FnMut(&'a Pins),
+        visit: &mut impl FnMut(&'a Pins, Option<&Pins>),
     ) {
         self.table(level).pins.visit_leaves_not_in(&other.table(level).pins, visit);
     }

@@ -73,10 +73,26 @@ impl Pins {
 
     /// Every pin: hash, id and variant, in an order that follows from the ids alone.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &str, Variant)> + Clone {
-        self.slots.iter().map(|(hash, pin)| {
-            // Only ever written from texts.
-            (hash, core::str::from_utf8(self.id(pin)).unwrap_or_default(), pin.variant)
-        })
+        self.slots.iter().map(|(hash, pin)| self.shown(hash, pin))
+    }
+
+    /// As `iter`, without those that `other` is seen to have as well by going through both in step: at least every pin that
+    /// it does not have.
+    pub(crate) fn iter_unlike<'a>(&'a self, other: &Self) -> impl Iterator<Item = (u64, &'a str, Variant)> {
+        let mut others = other.slots.iter().peekable();
+        let unlike = self.slots.iter().filter(move |(hash, pin)| {
+            while others.next_if(|(passed, _)| passed < hash).is_some() {}
+            let is_same = |(found, other_pin): &(u64, &Pin)| {
+                found == hash && pin.variant == other_pin.variant && self.id(pin) == other.id(other_pin)
+            };
+            others.next_if(is_same).is_none()
+        });
+        unlike.map(|(hash, pin)| self.shown(hash, pin))
+    }
+
+    fn shown(&self, hash: u64, pin: &Pin) -> (u64, &str, Variant) {
+        // Only ever written from texts.
+        (hash, core::str::from_utf8(self.id(pin)).unwrap_or_default(), pin.variant)
     }
 
     #[inline]
@@ -193,6 +209,28 @@ mod tests {
         assert_eq!(pins.remove(3 << 32, &ids[3]), None);
         let left: Vec<&str> = pins.iter().map(|(_, id, _)| id).collect();
         assert_eq!(left, ids.iter().filter(|id| **id != ids[3]).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_two_leaves_have_in_common_is_passed_over() {
+        let before = of(&numbered(40, 3));
+        let shown = |pins: &Pins, other: &Pins| -> Vec<String> {
+            pins.iter_unlike(other).map(|(_, id, _)| String::from(id)).collect()
+        };
+        let rows: [(&dyn Fn(&mut Pins), &[&str], &[&str]); 5] = [
+            (&|_| (), &[], &[]),
+            (&|pins| _ = pins.set(7 << 32, "007", Variant::OFF), &["007"], &["007"]),
+            (&|pins| _ = pins.set(7 << 32 | 1, "more", Variant::ON), &["more"], &[]),
+            (&|pins| _ = pins.remove(7 << 32, "007"), &[], &["007"]),
+            (&|pins| _ = pins.set(7 << 32, "alike", Variant::ON), &["alike"], &[]),
+        ];
+        for (change, in_after, in_before) in rows {
+            let mut after = before.clone();
+            change(&mut after);
+            assert_eq!(shown(&after, &before), in_after);
+            assert_eq!(shown(&before, &after), in_before);
+        }
+        assert_eq!(shown(&before, &Pins::default()).len(), 40);
     }
 
     #[test]

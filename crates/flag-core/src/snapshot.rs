@@ -169,7 +169,7 @@ impl Snapshot {
         other: &Self,
         visit: &mut impl FnMut(&'a Arc<Flag>, Option<&Arc<Flag>>),
     ) {
-        self.flags.visit_leaves_not_in(&other.flags, &mut |flags: &'a Flags| {
+        self.flags.visit_leaves_not_in(&other.flags, &mut |flags: &'a Flags, _| {
             for (_, entry) in flags.0.iter() {
                 let before = other.entry(entry.flag.key.as_str()).map(|entry| &entry.flag);
                 if before.is_none_or(|before| !Arc::ptr_eq(before, &entry.flag)) {

@@ -96,27 +96,33 @@ impl<L: Leaf> Trie<L> {
         Node::Branch(parts.into_iter().map(Node::Leaf).collect())
     }
 
-    /// Shows every leaf that `other` does not share to `visit`.
-    pub(crate) fn visit_leaves_not_in<'a>(&'a self, other: &Self, visit: &mut impl FnMut(&'a L)) {
-        Self::compare(&self.0, Some(&other.0), visit);
+    /// Shows every leaf that `other` does not share to `visit`, with the one leaf of `other` where all of its entries belong
+    /// unless they belong into several.
+    pub(crate) fn visit_leaves_not_in<'a>(
+        &'a self,
+        other: &Self,
+        visit: &mut impl FnMut(&'a L, Option<&L>),
+    ) {
+        Self::compare(&self.0, &other.0, visit);
     }
 
-    /// Compares with the node at the same place of another trie, if it has one there.
-    fn compare<'a>(node: &'a Node<L>, other: Option<&Node<L>>, visit: &mut impl FnMut(&'a L)) {
+    /// Compares with the node of another trie where all that is in this one belongs.
+    fn compare<'a>(node: &'a Node<L>, other: &Node<L>, visit: &mut impl FnMut(&'a L, Option<&L>)) {
         match (node, other) {
-            (Node::Branch(children), Some(Node::Branch(others))) if Arc::ptr_eq(children, others) => {}
-            (Node::Branch(children), Some(Node::Branch(others))) => {
+            (Node::Branch(children), Node::Branch(others)) if Arc::ptr_eq(children, others) => {}
+            (Node::Branch(children), Node::Branch(others)) => {
                 for (child, other) in children.iter().zip(others.iter()) {
-                    Self::compare(child, Some(other), visit);
+                    Self::compare(child, other, visit);
                 }
             }
-            (Node::Branch(children), Some(Node::Leaf(_)) | None) => {
+            (Node::Branch(children), Node::Leaf(_)) => {
                 for child in children.iter() {
-                    Self::compare(child, None, visit);
+                    Self::compare(child, other, visit);
                 }
             }
-            (Node::Leaf(leaf), Some(Node::Leaf(other))) if leaf.shares(other) => {}
-            (Node::Leaf(leaf), Some(_) | None) => visit(leaf),
+            (Node::Leaf(leaf), Node::Leaf(other)) if leaf.shares(other) => {}
+            (Node::Leaf(leaf), Node::Leaf(other)) => visit(leaf, Some(other)),
+            (Node::Leaf(leaf), Node::Branch(_)) => visit(leaf, None),
         }
     }
 

@@ -57,15 +57,21 @@ fn questions() -> actix_web::Scope {
 fn mount_features(config: &mut web::ServiceConfig) {
     config
         .service(web::resource("").get(features::list).post(features::create))
-        .service(web::resource("/{key}").get(features::read).delete(features::delete))
-        .service(web::resource("/{key}/global").patch(settings::global))
-        .service(web::resource("/{key}/rollout").patch(settings::rollout))
-        .service(web::resource("/{key}/evaluate").post(evaluate::evaluate))
-        .service(web::resource("/{key}/overrides").get(overrides::list))
-        .service(web::resource("/{key}/user-override").post(overrides::pin_user))
-        .service(web::resource("/{key}/user-override/{subject}").delete(overrides::release_user))
-        .service(web::resource("/{key}/group-override").post(overrides::pin_group))
-        .service(web::resource("/{key}/group-override/{subject}").delete(overrides::release_group))
-        .service(web::resource("/{key}/region-override").post(overrides::pin_region))
-        .service(web::resource("/{key}/region-override/{subject}").delete(overrides::release_region));
+        // A scope, so that the key is found by one regular expression for all that stands behind it.
+        .service(web::scope("/{key}").configure(mount_feature));
+}
+
+fn mount_feature(config: &mut web::ServiceConfig) {
+    config
+        .service(web::resource("").get(features::read).delete(features::delete))
+        .service(web::resource("/global").patch(settings::global))
+        .service(web::resource("/rollout").patch(settings::rollout))
+        .service(web::resource("/evaluate").post(evaluate::evaluate))
+        .service(web::resource("/overrides").get(overrides::list))
+        .service(web::resource("/user-override").post(overrides::pin_user))
+        .service(web::resource("/group-override").post(overrides::pin_group))
+        .service(web::resource("/region-override").post(overrides::pin_region))
+        .service(web::resource("/user-override/{subject}").delete(overrides::release_user))
+        .service(web::resource("/group-override/{subject}").delete(overrides::release_group))
+        .service(web::resource("/region-override/{subject}").delete(overrides::release_region));
 }
