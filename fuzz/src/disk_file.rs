@@ -31,7 +31,7 @@ pub fn check(bytes: &[u8]) {
 }
 
 fn read(bytes: &[u8]) -> Option<Snapshot> {
-    file::read(bytes, StoreId::named(STORE)).ok()
+    file::read(Cursor::new(bytes), StoreId::named(STORE)).ok()
 }
 
 /// What can be read can be written and read again.

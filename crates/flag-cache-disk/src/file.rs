@@ -1,5 +1,5 @@
 //! The file of one snapshot: a header that says what follows, and the snapshot's document. The document is written and read as
-//! a stream, and is never held whole as text.
+//! a stream, and is never held whole as text. It is read twice: nothing is made of it before its checksum is known to be right.
 //!
 //! The header has 108 bytes, its numbers in little-endian order: the eight bytes `flagsnap`, the format (u32), the SHA-256 of
 //! the store's name, epoch (u128), revision (u64), the length of the document in bytes (u64), and its SHA-256.
@@ -98,7 +98,7 @@ fn header(store: StoreId, version: Version, length: u64, checksum: [u8; 32]) -> 
 ///
 /// # Errors
 /// [`Refused`] says what is wrong with it.
-pub fn read(mut source: impl Read, store: StoreId) -> Result<Snapshot, Refused> {
+pub fn read<T: Read + Seek>(mut source: T, store: StoreId) -> Result<Snapshot, Refused> {
     if take::<8>(&mut source)? != MAGIC {
         return Err(Refused::Foreign);
     }
@@ -116,16 +116,16 @@ pub fn read(mut source: impl Read, store: StoreId) -> Result<Snapshot, Refused> 
     if length > LONGEST {
         return Err(Refused::Length(length));
     }
-    let mut body = Sealing { inner: source.by_ref().take(length), digest: Sha256::new(), length: 0 };
-    // A whole document is read to its end, where nothing but blanks may follow.
-    let snapshot = read_snapshot(&mut body)?;
-    let Sealing { digest, length: found, .. } = body;
+    let mut sealed = Sealing { inner: io::sink(), digest: Sha256::new(), length: 0 };
+    let found = io::copy(&mut source.by_ref().take(length), &mut sealed)?;
     if found != length || source.read(&mut [0])? != 0 {
         return Err(Refused::Length(length));
     }
-    if <[u8; 32]>::from(digest.finalize()) != checksum {
+    if <[u8; 32]>::from(sealed.digest.finalize()) != checksum {
         return Err(Refused::Checksum);
     }
+    source.seek(SeekFrom::Start(HEADER as u64))?;
+    let snapshot = read_snapshot(source.take(length))?;
     if snapshot.version() != (Version { epoch, revision }) {
         return Err(Refused::Version);
     }
@@ -164,14 +164,6 @@ impl<T: Write> Write for Sealing<T> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.inner.flush()
-    }
-}
-
-impl<T: Read> Read for Sealing<T> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(buffer)?;
-        self.note(buffer.get(..count).unwrap_or_default());
-        Ok(count)
     }
 }
 

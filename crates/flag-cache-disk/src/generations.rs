@@ -162,6 +162,11 @@ impl Generations {
         }
         DirBuilder::new().recursive(true).mode(0o700).create(&self.directory)?;
         let path = self.directory.join(LOCK);
+        // To open a pipe would wait for ever, and what a link leads to is not ours.
+        if fs::symlink_metadata(&path).is_ok_and(|found| !found.is_file()) {
+            let error = format!("{} is no file", path.display());
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, error).into());
+        }
         let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
         match lock.try_lock() {
             Ok(()) => {

@@ -21,6 +21,8 @@ const REST: u32 = 19;
 const LEAST_REST: Duration = Duration::from_secs(1);
 /// How long it rests after a failure at least.
 const RETRY: Duration = Duration::from_secs(5);
+/// How long a save may take before it is taken for one that hangs. The largest takes some seconds.
+const LONG_SAVE: Duration = Duration::from_secs(30);
 /// How long the end of the process waits for the last save.
 const LAST_SAVE: Duration = Duration::from_secs(5);
 
@@ -50,6 +52,8 @@ struct Work {
     /// is damaged is not read, told of and counted again each time that a node without flags asks for some.
     past_start: BTreeSet<String>,
     end: End,
+    /// Since when the save takes that is under way.
+    saving: Option<Instant>,
 }
 
 /// Whether the thread goes on.
@@ -118,11 +122,11 @@ impl Keeper {
     }
 
     pub(crate) fn bootstrap(&self) -> Bootstrap {
-        let (is_up, refused) = (&self.kept.is_up, &self.kept.refused);
+        let hangs = self.kept.work().saving.is_some_and(|since| since.elapsed() > LONG_SAVE);
         Bootstrap {
             name: crate::source::NAME,
-            is_up: is_up.load(Ordering::Relaxed),
-            refused: refused.load(Ordering::Relaxed),
+            is_up: self.kept.is_up.load(Ordering::Relaxed) && !hangs,
+            refused: self.kept.refused.load(Ordering::Relaxed),
         }
     }
 
@@ -192,9 +196,11 @@ impl Kept {
                 break;
             }
             let (unsaved, end) = (std::mem::take(&mut work.unsaved), work.end);
-            drop(work);
             let started = Instant::now();
+            work.saving = Some(started);
+            drop(work);
             let outcome = self.save(unsaved);
+            self.work().saving = None;
             let rest = started.elapsed().saturating_mul(REST);
             let rest = rest.max(if outcome.is_ok() { LEAST_REST } else { RETRY });
             self.tell(outcome);

@@ -213,11 +213,13 @@ mod tests {
 
     #[test]
     fn what_two_leaves_have_in_common_is_passed_over() {
+        // A change, and what each of the two states shows of it.
+        type Row<'a> = (&'a dyn Fn(&mut Pins), &'a [&'a str], &'a [&'a str]);
         let before = of(&numbered(40, 3));
         let shown = |pins: &Pins, other: &Pins| -> Vec<String> {
             pins.iter_unlike(other).map(|(_, id, _)| String::from(id)).collect()
         };
-        let rows: [(&dyn Fn(&mut Pins), &[&str], &[&str]); 5] = [
+        let rows: [Row<'_>; 5] = [
             (&|_| (), &[], &[]),
             (&|pins| _ = pins.set(7 << 32, "007", Variant::OFF), &["007"], &["007"]),
             (&|pins| _ = pins.set(7 << 32 | 1, "more", Variant::ON), &["more"], &[]),

@@ -304,4 +304,26 @@ mod tests {
         snapshot = snapshot.with(&change::Entry::next(&snapshot, created)).unwrap();
         assert_eq!((snapshot.len(), snapshot.flags.leaves().count()), (257, 16));
     }
+
+    #[test]
+    fn of_two_snapshots_only_the_leaf_of_a_flag_that_changed_is_looked_at() {
+        let mut before = Snapshot::default();
+        for number in 0..300 {
+            let created = Change::flag_created(format!("flag-{number}").parse().unwrap(), Variant::ON);
+            before = before.with(&change::Entry::next(&before, created)).unwrap();
+        }
+        let looked_at = |after: &Snapshot| {
+            let mut leaves = 0;
+            after.flags.visit_leaves_not_in(&before.flags, &mut |_, _| leaves += 1);
+            leaves
+        };
+        let deleted = Change::FlagDeleted { key: "flag-7".parse().unwrap() };
+        let after = before.with(&change::Entry::next(&before, deleted)).unwrap();
+        assert_eq!((looked_at(&before.clone()), looked_at(&after)), (0, 1));
+        // Of a single leaf, too.
+        let one = Snapshot::default();
+        let created = Change::flag_created("f".parse().unwrap(), Variant::ON);
+        let one = one.with(&change::Entry::next(&one, created)).unwrap();
+        one.flags.visit_leaves_not_in(&one.clone().flags, &mut |_, _| panic!("it is shared"));
+    }
 }

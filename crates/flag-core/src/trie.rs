@@ -98,11 +98,7 @@ impl<L: Leaf> Trie<L> {
 
     /// Shows every leaf that `other` does not share to `visit`, with the one leaf of `other` where all of its entries belong
     /// unless they belong into several.
-    pub(crate) fn visit_leaves_not_in<'a>(
-        &'a self,
-        other: &Self,
-        visit: &mut impl FnMut(&'a L, Option<&L>),
-    ) {
+    pub(crate) fn visit_leaves_not_in<'a>(&'a self, other: &Self, visit: &mut impl FnMut(&'a L, Option<&L>)) {
         Self::compare(&self.0, &other.0, visit);
     }
 

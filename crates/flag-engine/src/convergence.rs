@@ -1,4 +1,7 @@
-//! Convergence: which of the live nodes have come to a revision, as far as they have reported it to the store.
+//! Convergence: which of the nodes have come to a revision, as far as they have reported it to the store.
+//!
+//! A node that was cut off may go on answering from what it has. So one that has fallen silent is not taken for gone: it
+//! stands where it last reported, since no node goes back, until it is forgotten.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -7,17 +10,19 @@ use flag_core::{Revision, Version};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::engine::{Engine, Shared};
-use crate::nodes::{SeenNode, disagree};
+use crate::nodes::{MOST_NODES, NODE_SILENCE, SeenNode, disagree};
 use crate::ports::StoreError;
 use crate::status::Cluster;
 
-/// How many requests may ask or wait at once; one more is turned away.
+/// How many requests may wait at once, and how many may ask at once without waiting; one more is turned away.
 pub(crate) const REQUESTS: usize = 64;
 /// How often whoever waits looks again.
 const LOOK: Duration = Duration::from_millis(50);
 /// How old what the store told somebody else may be for whoever looks again: however many wait, the store is asked no more
 /// often. Whoever looks for the first time is told what holds now.
 const SHARED: Duration = Duration::from_millis(40);
+/// How long whoever waits lets a store rest that has failed.
+const RETRY: Duration = Duration::from_millis(500);
 /// How long the store may take, the wait for others who ask it included.
 const ANSWER: Duration = Duration::from_millis(2_500);
 
@@ -28,11 +33,11 @@ pub struct Convergence {
     pub version: Version,
     /// The revision that was asked for.
     pub revision: Revision,
-    /// Whether every live node has reached it.
+    /// Whether every node has reached it, silent ones included.
     pub converged: bool,
     /// Whether two of the nodes stand at one version and hold different flags, which must never be.
     pub disagreement: bool,
-    /// Every live node, in the order of their ids.
+    /// Every node that is not forgotten, in the order of their ids.
     pub nodes: Vec<Progress>,
 }
 
@@ -60,7 +65,7 @@ pub enum ConvergenceError {
 }
 
 impl Engine {
-    /// Which live nodes have come to `revision`, this node's own unless told. Waits until all have, but no longer than `wait`.
+    /// Which nodes have come to `revision`, this node's own unless told. Waits until all have, but no longer than `wait`.
     ///
     /// # Errors
     /// [`ConvergenceError`] if that cannot be known.
@@ -69,7 +74,9 @@ impl Engine {
         revision: Option<Revision>,
         wait: Duration,
     ) -> Result<Convergence, ConvergenceError> {
-        let _place = self.shared.watchers.try_acquire().map_err(|_| {
+        // Whoever only looks finds a place also while many wait, of whom some may long have gone away.
+        let places = if wait.is_zero() { &self.shared.askers } else { &self.shared.watchers };
+        let _place = places.try_acquire().map_err(|_| {
             self.shared.bounds.convergence_requests.hit();
             ConvergenceError::Overloaded
         })?;
@@ -84,12 +91,21 @@ impl Engine {
             let shared = Arc::clone(&self.shared);
             // On the engine's runtime, to which the store's connections belong.
             let asked = self.runtime.spawn(async move { shared.roster.read(&shared, since).await });
-            let nodes = asked.await.map_err(|ended| StoreError::Unavailable(Box::new(ended)))??;
-            let now = compare(&self.shared, &nodes, revision).ok_or(ConvergenceError::NotReady)?;
-            if now.converged || Instant::now() >= deadline {
-                return Ok(now);
-            }
-            sleep(LOOK.min(deadline.saturating_duration_since(Instant::now()))).await;
+            let nodes = asked.await.map_err(|ended| StoreError::Unavailable(Box::new(ended)))?;
+            let is_over = Instant::now() >= deadline;
+            let rest = match nodes {
+                Ok(nodes) => {
+                    let own = self.shared.own().ok_or(ConvergenceError::NotReady)?;
+                    if is_over || others(&nodes, &own).chain([&own]).all(|node| reaches(node, &own, revision))
+                    {
+                        return Ok(compare(&nodes, &own, revision));
+                    }
+                    LOOK
+                }
+                Err(error) if is_over => return Err(error.into()),
+                Err(_) => RETRY,
+            };
+            sleep(rest.min(deadline.saturating_duration_since(Instant::now()))).await;
             since = lately();
         }
     }
@@ -101,19 +117,24 @@ pub(crate) fn lately() -> Instant {
     now.checked_sub(SHARED).unwrap_or(now)
 }
 
-fn compare(shared: &Shared, nodes: &[SeenNode], revision: Revision) -> Option<Convergence> {
-    let own = shared.own()?;
+/// The nodes that the store tells of, without the one that is asked: of itself it knows better.
+fn others<'a>(nodes: &'a [SeenNode], own: &SeenNode) -> impl Iterator<Item = &'a SeenNode> {
+    let id = own.id;
+    nodes.iter().filter(move |node| node.id != id)
+}
+
+fn reaches(node: &SeenNode, own: &SeenNode, revision: Revision) -> bool {
+    node.version.epoch == own.version.epoch && node.version.revision >= revision
+}
+
+fn compare(nodes: &[SeenNode], own: &SeenNode, revision: Revision) -> Convergence {
     let version = own.version;
-    // Of itself the node knows better than the store.
-    let mut nodes: Vec<SeenNode> = nodes.iter().filter(|node| node.id != own.id).cloned().collect();
-    nodes.push(own);
-    nodes.sort_by_key(|node| node.id);
-    let disagreement = disagree(&nodes);
-    let reached = |node: &SeenNode| node.version.epoch == version.epoch && node.version.revision >= revision;
-    let nodes: Vec<Progress> =
-        nodes.into_iter().map(|node| Progress { reached: reached(&node), node }).collect();
+    let progress = |node: &SeenNode| Progress { reached: reaches(node, own, revision), node: node.clone() };
+    let mut nodes: Vec<Progress> = others(nodes, own).chain([own]).map(progress).collect();
+    nodes.sort_by_key(|progress| progress.node.id);
+    let disagreement = disagree(nodes.iter().map(|progress| &progress.node));
     let converged = nodes.iter().all(|progress| progress.reached);
-    Some(Convergence { version, revision, converged, disagreement, nodes })
+    Convergence { version, revision, converged, disagreement, nodes }
 }
 
 impl Shared {
@@ -147,7 +168,7 @@ struct Known {
 }
 
 impl Roster {
-    /// Every live node that has reported to the store, as of a moment after `since`.
+    /// Every node that has reported to the store and is not forgotten, as of a moment after `since`.
     pub(crate) async fn read(&self, shared: &Shared, since: Instant) -> Result<Arc<[SeenNode]>, StoreError> {
         let read = timeout(ANSWER, async {
             let _alone = self.asking.lock().await;
@@ -157,6 +178,10 @@ impl Roster {
             }
             let asked = Instant::now();
             let nodes: Arc<[SeenNode]> = shared.store.nodes(&shared.environment).await?.into();
+            if nodes.len() > MOST_NODES.into() {
+                // Of those beyond, nobody would know how far they have come.
+                return Err(StoreError::Unavailable(format!("more than {MOST_NODES} nodes report").into()));
+            }
             let cluster = summary(shared, &nodes);
             if cluster.disagreement && !known.is_some_and(|known| known.cluster.disagreement) {
                 tracing::error!("two nodes at the same revision hold different flags; see their digests");
@@ -170,7 +195,7 @@ impl Roster {
 
     /// What the last answer said of the cluster; nothing if it is too old to say anything.
     pub(crate) fn cluster(&self) -> Option<Cluster> {
-        let known = self.known().filter(|known| known.asked.elapsed() < crate::nodes::NODE_EXPIRY);
+        let known = self.known().filter(|known| known.asked.elapsed() < NODE_SILENCE);
         known.map(|known| known.cluster)
     }
 
@@ -180,9 +205,9 @@ impl Roster {
 }
 
 fn summary(shared: &Shared, nodes: &[SeenNode]) -> Cluster {
-    let Some(own) = shared.own().and_then(|own| compare(shared, nodes, own.version.revision)) else {
-        return Cluster::default();
-    };
-    let behind = own.nodes.iter().filter(|progress| !progress.reached).count();
-    Cluster { nodes: own.nodes.len(), behind, disagreement: own.disagreement }
+    let Some(own) = shared.own() else { return Cluster::default() };
+    let all = || others(nodes, &own).chain([&own]);
+    let silent = all().filter(|node| node.is_silent()).count();
+    let behind = all().filter(|node| !reaches(node, &own, own.version.revision)).count();
+    Cluster { nodes: all().count() - silent, behind, silent, disagreement: disagree(all()) }
 }

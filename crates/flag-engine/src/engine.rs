@@ -74,8 +74,10 @@ pub(crate) struct Shared {
     pub(crate) wake: Notify,
     /// Places for readers that wait for a revision.
     pub(crate) readers: Semaphore,
-    /// Places for those who ask whether all nodes have come to one.
+    /// Places for those who wait until all nodes have come to one.
     pub(crate) watchers: Semaphore,
+    /// Places for those who only ask which have.
+    pub(crate) askers: Semaphore,
     pub(crate) node: NodeIdentity,
     pub(crate) roster: Roster,
     /// Held while the source is asked, so that an answer that took long cannot be taken for a newer one.
@@ -101,6 +103,7 @@ impl Engine {
             wake: Notify::new(),
             readers: Semaphore::new(catch_up::READERS),
             watchers: Semaphore::new(convergence::REQUESTS),
+            askers: Semaphore::new(convergence::REQUESTS),
             roster: Roster::default(),
             refreshing: Mutex::new(()),
         });

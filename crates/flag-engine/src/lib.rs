@@ -38,7 +38,9 @@ pub use digest::{Digest, RowSum};
 pub use engine::{Engine, Parts};
 pub use environment::EnvironmentName;
 pub use loading::{Column, LoadedRows};
-pub use nodes::{MOST_NODES, NODE_EXPIRY, NodeId, NodeIdentity, NodeName, NodeReport, SeenNode};
+pub use nodes::{
+    MOST_NODES, NODE_MEMORY, NODE_SILENCE, NodeId, NodeIdentity, NodeName, NodeReport, SeenNode,
+};
 pub use ports::{
     Appended, Batch, Bootstrap, BoxFuture, ChangeFeed, Fetched, FlagSource, FlagStore, Hint, Hints,
     HistoryPage, StoreError,

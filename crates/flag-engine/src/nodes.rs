@@ -1,5 +1,6 @@
 //! What nodes tell one another of themselves, through the store.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -8,9 +9,11 @@ use flag_core::{Author, Invalid, Version};
 
 use crate::digest::Digest;
 
-/// How long after its last report a node counts as gone.
-pub const NODE_EXPIRY: Duration = Duration::from_secs(10);
-/// How many nodes a store tells of at most; a cluster is smaller.
+/// How long after its last report a node counts as silent. It may be gone, or cut off and still answering.
+pub const NODE_SILENCE: Duration = Duration::from_secs(10);
+/// How long after its last report a node is forgotten.
+pub const NODE_MEMORY: Duration = Duration::from_secs(600);
+/// How many nodes there may be; a cluster is smaller.
 pub const MOST_NODES: u16 = 1_000;
 
 /// The id of one run of one node: random, made at its start.
@@ -50,7 +53,7 @@ impl FromStr for NodeName {
 pub struct NodeIdentity {
     /// Its id.
     pub id: NodeId,
-    /// Its name, which another node may have, too.
+    /// Its name. Another node may have it, too, and takes the place of a silent one.
     pub name: NodeName,
 }
 
@@ -76,17 +79,23 @@ pub struct SeenNode {
     pub version: Version,
     /// The digest of that, if it had been computed then.
     pub digest: Option<Digest>,
-    /// How long ago that was, by the store's clock; at most [`NODE_EXPIRY`].
+    /// How long ago that was, by the store's clock; at most [`NODE_MEMORY`].
     pub age: Duration,
+}
+
+impl SeenNode {
+    /// Whether it should have reported since.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.age > NODE_SILENCE
+    }
 }
 
 /// Whether two of `nodes` stand at one version and hold different flags.
 #[must_use]
-pub(crate) fn disagree(nodes: &[SeenNode]) -> bool {
-    nodes.iter().enumerate().any(|(place, one)| {
-        nodes.iter().skip(place + 1).any(|other| {
-            let differs = one.digest.is_some() && other.digest.is_some() && one.digest != other.digest;
-            one.version == other.version && differs
-        })
-    })
+pub(crate) fn disagree<'a>(nodes: impl Iterator<Item = &'a SeenNode>) -> bool {
+    let mut digests = HashMap::new();
+    nodes
+        .filter_map(|node| Some((node.version, node.digest?)))
+        .any(|(version, digest)| *digests.entry(version).or_insert(digest) != digest)
 }

@@ -124,9 +124,9 @@ pub trait FlagStore: FlagSource {
         page: HistoryPage<'a>,
     ) -> BoxFuture<'a, Result<Vec<Entry>, StoreError>>;
 
-    /// Notes where a node stands, in the place of what it reported before, and forgets nodes that have not reported for
-    /// longer than [`NODE_EXPIRY`](crate::NODE_EXPIRY). Reports need not be durable, and must keep nobody waiting who
-    /// fetches or appends.
+    /// Notes where a node stands, in the place of what it reported before. Forgets nodes that have not reported for longer
+    /// than [`NODE_MEMORY`](crate::NODE_MEMORY), and those that have the name of this one and are silent. Reports need not
+    /// be durable, and must keep nobody waiting who fetches or appends.
     ///
     /// # Errors
     /// [`StoreError`] if it was not noted.
@@ -146,8 +146,8 @@ pub trait FlagStore: FlagSource {
         node: NodeId,
     ) -> BoxFuture<'a, Result<(), StoreError>>;
 
-    /// The nodes that have reported within [`NODE_EXPIRY`](crate::NODE_EXPIRY) by the store's clock, in the order of their
-    /// ids; of more than [`MOST_NODES`](crate::MOST_NODES) only the first.
+    /// The nodes that have reported within [`NODE_MEMORY`](crate::NODE_MEMORY) by the store's clock, in the order of their
+    /// ids; of more than [`MOST_NODES`](crate::MOST_NODES) only one more than that.
     ///
     /// # Errors
     /// As [`FlagSource::fetch`].

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use crate::convergence::lately;
 use crate::engine::Shared;
 use crate::nodes::NodeReport;
-use crate::status::with_causes;
+use crate::status::{StoreStatus, with_causes};
 
 /// How often a node reports that has nothing new to tell.
 const EVERY: Duration = Duration::from_secs(2);
@@ -19,6 +19,8 @@ const APART: Duration = Duration::from_millis(100);
 const DIGEST: Duration = Duration::from_millis(20);
 /// How long the store may take.
 const ANSWER: Duration = Duration::from_secs(2);
+/// How many reports in a row may be lost before somebody is told: by then it is known whether the store is down.
+const RIDDLE: u32 = 4;
 /// How long it may take to withdraw a node that stops.
 const WITHDRAWAL: Duration = Duration::from_secs(1);
 
@@ -31,10 +33,15 @@ pub(crate) async fn run(shared: Arc<Shared>, mut closing: oneshot::Receiver<()>)
         _ = &mut closing => return,
         _ = versions.wait_for(Option::is_some) => {}
     }
-    let mut looked = Instant::now();
+    let (mut looked, mut lost) = (Instant::now(), 0_u32);
     loop {
         let started = Instant::now();
         let told = report(&shared).await;
+        lost = if told.is_some() { 0 } else { lost.saturating_add(1) };
+        // That a store is down, its status says. One that takes everything but reports would be a riddle.
+        if lost == RIDDLE && shared.vitals.store().0 == StoreStatus::Up {
+            tracing::warn!("the store takes no report of this node, which others will take for silent");
+        }
         let news = async {
             sleep_until(started + APART).await;
             match told {
@@ -81,7 +88,6 @@ async fn report(shared: &Shared) -> Option<NodeReport> {
     match timeout(ANSWER, shared.store.report(&shared.environment, &report)).await {
         Ok(Ok(())) => Some(report),
         Ok(Err(error)) => {
-            // That the store is down, the status already says.
             tracing::debug!(error = with_causes(&error), "a report was lost");
             None
         }

@@ -58,13 +58,15 @@ pub struct Status {
     pub bounds: Vec<BoundHits>,
 }
 
-/// The live nodes of an environment, this one included.
+/// The nodes of an environment that have reported lately, this one included.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Cluster {
-    /// How many there are.
+    /// How many there are that are not silent.
     pub nodes: usize,
-    /// How many of them had not come as far as this one.
+    /// How many had not come as far as this one when they last reported, silent ones included.
     pub behind: usize,
+    /// How many are silent: they have not reported for a while, and nobody knows whether they still answer.
+    pub silent: usize,
     /// Whether two of them stand at one version and hold different flags.
     pub disagreement: bool,
 }

@@ -23,13 +23,18 @@ pub(crate) fn render(node: &Node, status: &Status) -> String {
         ),
         (
             "flag_nodes",
-            "Live nodes of the environment, this one included.",
+            "Nodes of the environment that have reported within ten seconds, this one included.",
             count(cluster.map(|cluster| cluster.nodes)),
         ),
         (
             "flag_nodes_behind",
-            "Live nodes that had not come as far as this one.",
+            "Nodes that had not come as far as this one when they last reported, silent ones included.",
             count(cluster.map(|cluster| cluster.behind)),
+        ),
+        (
+            "flag_nodes_silent",
+            "Nodes that have not reported for ten seconds, nor stopped in order, nor are forgotten.",
+            count(cluster.map(|cluster| cluster.silent)),
         ),
         (
             "flag_nodes_disagree",

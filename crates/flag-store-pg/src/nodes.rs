@@ -5,7 +5,7 @@ use std::time::Duration;
 use deadpool_postgres::Object;
 use flag_core::{Epoch, Revision, Version};
 use flag_engine::{
-    Digest, EnvironmentName, MOST_NODES, NODE_EXPIRY, NodeId, NodeReport, SeenNode, StoreError,
+    Digest, EnvironmentName, MOST_NODES, NODE_MEMORY, NODE_SILENCE, NodeId, NodeReport, SeenNode, StoreError,
 };
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, IsolationLevel, Row};
@@ -19,11 +19,15 @@ const REPORT: &str = "INSERT INTO nodes (environment, id, name, epoch, revision,
      ON CONFLICT (environment, id) DO UPDATE SET name = excluded.name, epoch = excluded.epoch, \
      revision = excluded.revision, digest = excluded.digest, seen = excluded.seen";
 /// Rows that another node is about to forget are passed over: two nodes that forget at once must not wait for each other.
+/// Rows of the future are what is left of dead nodes after the server's clock was set back.
 const FORGET: &str = "DELETE FROM nodes WHERE (environment, id) IN (SELECT environment, id FROM nodes \
-     WHERE seen < clock_timestamp() - make_interval(secs => $1) FOR UPDATE SKIP LOCKED)";
+     WHERE seen < clock_timestamp() - make_interval(secs => $3) \
+     OR seen > clock_timestamp() + make_interval(secs => $4) \
+     OR (environment = $1 AND name = $2 AND seen < clock_timestamp() - make_interval(secs => $4)) \
+     FOR UPDATE SKIP LOCKED)";
 const WITHDRAW: &str = "DELETE FROM nodes WHERE environment = $1 AND id = $2";
 const READ: &str = "SELECT id, name, epoch, revision, digest, age FROM (SELECT *, \
-     greatest(0, extract(epoch FROM clock_timestamp() - seen))::float8 AS age FROM nodes WHERE environment = $1) AS live \
+     greatest(0, extract(epoch FROM clock_timestamp() - seen))::float8 AS age FROM nodes WHERE environment = $1) AS known \
      WHERE age <= $2 ORDER BY id LIMIT $3";
 
 type Parameters<'a> = [(&'a (dyn ToSql + Sync), Type)];
@@ -45,7 +49,13 @@ pub(crate) async fn report(
         (&revision, Type::INT8),
         (&digest, Type::BYTEA),
     ];
-    write(&mut client, &[(REPORT, &row), (FORGET, &[(&NODE_EXPIRY.as_secs_f64(), Type::FLOAT8)])]).await
+    let forgotten: [(&(dyn ToSql + Sync), Type); 4] = [
+        (&environment.as_str(), Type::TEXT),
+        (&node.name.as_str(), Type::TEXT),
+        (&NODE_MEMORY.as_secs_f64(), Type::FLOAT8),
+        (&NODE_SILENCE.as_secs_f64(), Type::FLOAT8),
+    ];
+    write(&mut client, &[(REPORT, &row), (FORGET, &forgotten)]).await
 }
 
 pub(crate) async fn withdraw(
@@ -76,9 +86,9 @@ pub(crate) async fn read(
 ) -> Result<Vec<SeenNode>, StoreError> {
     let client: &mut Client = &mut client;
     let transaction = fetch::begin(client, fetch::SHORT_TERMS).await?;
-    let (name, expiry, most) = (environment.as_str(), NODE_EXPIRY.as_secs_f64(), i64::from(MOST_NODES));
+    let (name, memory, most) = (environment.as_str(), NODE_MEMORY.as_secs_f64(), i64::from(MOST_NODES) + 1);
     let parameters: [(&(dyn ToSql + Sync), Type); 3] =
-        [(&name, Type::TEXT), (&expiry, Type::FLOAT8), (&most, Type::INT8)];
+        [(&name, Type::TEXT), (&memory, Type::FLOAT8), (&most, Type::INT8)];
     let rows = transaction.client().query_typed(READ, &parameters).await.map_err(failed)?;
     rows.iter().map(node).collect()
 }

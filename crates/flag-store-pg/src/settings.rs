@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::{Client, Config, Connection, NoTls, Socket, tls::NoTlsStream};
 
 use crate::error::{ConfigError, reason};
@@ -36,6 +36,22 @@ pub(crate) fn read(url: &str) -> Result<Config, ConfigError> {
     config.keepalives(true).keepalives_idle(Duration::from_secs(10));
     config.keepalives_interval(Duration::from_secs(3)).keepalives_retries(3);
     Ok(config)
+}
+
+/// Where the database is: neither who asks nor how, which may change while it stays the same database.
+pub(crate) fn place(config: &Config) -> String {
+    let mut parts = Vec::new();
+    for host in config.get_hosts() {
+        parts.push(match host {
+            Host::Tcp(name) => name.clone(),
+            Host::Unix(path) => path.display().to_string(),
+        });
+    }
+    parts.extend(config.get_hostaddrs().iter().map(ToString::to_string));
+    parts.extend(config.get_ports().iter().map(ToString::to_string));
+    // The server takes the name of the user if none is given.
+    parts.extend(config.get_dbname().or(config.get_user()).map(str::to_owned));
+    parts.join(" ")
 }
 
 /// A connection outside the pools, driven by a task that ends with it.
@@ -103,6 +119,25 @@ mod tests {
         ] {
             let error = read(url).unwrap_err();
             assert!(!format!("{error} {error:?}").contains(":hush"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_place_of_a_database_is_its_hosts_ports_and_name_however_they_are_written() {
+        let rows = [
+            ("postgres://db:5432/flags", "db 5432 flags"),
+            ("postgresql://db:5432/flags?connect_timeout=1", "db 5432 flags"),
+            ("postgres://other:secret@db:5432/flags?application_name=x", "db 5432 flags"),
+            ("postgres:///flags?host=db&port=5432", "db 5432 flags"),
+            ("postgres://db:5432?dbname=flags", "db 5432 flags"),
+            ("postgres:///flags?host=db&port=5433", "db 5433 flags"),
+            ("postgres://one:1,two:2/flags", "one two 1 2 flags"),
+            ("postgres:///flags?host=/run/postgresql", "/run/postgresql flags"),
+            ("postgres://db/flags?hostaddr=10.0.0.1", "db 10.0.0.1 5432 flags"),
+            ("postgres://flag@db", "db 5432 flag"),
+        ];
+        for (url, expected) in rows {
+            assert_eq!(place(&read(url).unwrap()), expected, "{url}");
         }
     }
 

@@ -34,6 +34,7 @@ pub struct PgStore {
     refresh: Connections,
     heartbeats: Connections,
     preparation: Preparation,
+    place: String,
 }
 
 impl PgStore {
@@ -49,8 +50,15 @@ impl PgStore {
             readers: Connections::new(&config, READERS, "postgres_readers")?,
             refresh: Connections::new(&config, REFRESH, "postgres_refresh")?,
             heartbeats: Connections::new(&config, HEARTBEATS, "postgres_heartbeats")?,
+            place: settings::place(&config),
             preparation: Preparation::new(config),
         })
+    }
+
+    /// Where the database is, in words that stay the same as long as it is the same database: its hosts, ports and name.
+    #[must_use]
+    pub fn place(&self) -> &str {
+        &self.place
     }
 
     /// Brings the database to the newest migration. Every other method does so too before it does anything else; here one

@@ -7,8 +7,10 @@ use flag_engine::{
     Appended, Batch, BoundHits, BoxFuture, EnvironmentName, Fetched, FlagSource, FlagStore, HistoryPage,
     IdempotencyKey, NodeId, NodeReport, Receipts, SeenNode, StoreError,
 };
+use rusqlite::Connection;
 
 use crate::error::OpenError;
+use crate::heartbeats::Heartbeats;
 use crate::migrations::{self, Migrated};
 use crate::worker::Worker;
 use crate::{nodes, read, write};
@@ -17,12 +19,12 @@ use crate::{nodes, read, write};
 ///
 /// Dropping it waits for a write that is under way.
 pub struct SqliteStore {
-    writer: Worker,
-    reader: Worker,
+    writer: Worker<Connection>,
+    reader: Worker<Connection>,
     /// Reads the log, which anybody may ask for at any length: nobody who keeps up or writes has to wait behind it.
-    historian: Worker,
-    /// Keeps the heartbeats of nodes, in a file of their own; absent if that cannot be used.
-    heartbeats: Option<Worker>,
+    historian: Worker<Connection>,
+    /// Keeps the heartbeats of nodes, in a file of their own.
+    heartbeats: Worker<Heartbeats>,
 }
 
 impl SqliteStore {
@@ -44,26 +46,16 @@ impl SqliteStore {
             Worker::start("sqlite-reader", reader, "sqlite_reader_queue").map_err(OpenError::Thread)?;
         let historian =
             Worker::start("sqlite-history", historian, "sqlite_history_queue").map_err(OpenError::Thread)?;
-        let heartbeats = match nodes::open(path) {
-            Ok(connection) => Some(
-                Worker::start("sqlite-nodes", connection, "sqlite_nodes_queue").map_err(OpenError::Thread)?,
-            ),
-            Err(error) => {
-                tracing::warn!(%error, "nodes cannot report; convergence is not known");
-                None
-            }
-        };
+        let heartbeats = Worker::start("sqlite-nodes", Heartbeats::beside(path), "sqlite_nodes_queue")
+            .map_err(OpenError::Thread)?;
         Ok(Self { writer, reader, historian, heartbeats })
     }
 
     async fn heartbeat<T: Send + 'static>(
         &self,
-        job: impl FnOnce(&mut rusqlite::Connection) -> Result<T, StoreError> + Send + 'static,
+        job: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        match &self.heartbeats {
-            Some(heartbeats) => reading(heartbeats.run(job)).await,
-            None => Err(StoreError::Unavailable("the file of heartbeats cannot be used".into())),
-        }
+        reading(self.heartbeats.run(|heartbeats| heartbeats.run(job))).await
     }
 
     /// Only creates and migrates the database at `path`.
@@ -86,8 +78,9 @@ impl FlagSource for SqliteStore {
     }
 
     fn bounds(&self) -> Vec<BoundHits> {
-        let workers = [&self.writer, &self.reader, &self.historian].into_iter().chain(&self.heartbeats);
-        workers.map(Worker::turned_away).collect()
+        let mut bounds = [&self.writer, &self.reader, &self.historian].map(Worker::turned_away).to_vec();
+        bounds.push(self.heartbeats.turned_away());
+        bounds
     }
 }
 

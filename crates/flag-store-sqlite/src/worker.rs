@@ -1,4 +1,4 @@
-//! A thread that owns a connection and does jobs with it, one after another.
+//! A thread that owns a connection, or what stands for one, and does jobs with it, one after another.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -6,28 +6,26 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use flag_engine::{Bound, BoundHits, StoreError};
-use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 /// How many jobs may wait. Whoever comes then would not be answered in time.
 const QUEUE: usize = 256;
 
-type Job = Box<dyn FnOnce(&mut Connection) + Send>;
+type Job<T> = Box<dyn FnOnce(&mut T) + Send>;
 
 /// The thread. Dropping it ends it, after the job that is under way.
-pub(crate) struct Worker {
+pub(crate) struct Worker<T> {
     /// Taken when the worker is dropped, which is how the thread learns of it.
-    jobs: Option<SyncSender<Job>>,
+    jobs: Option<SyncSender<Job<T>>>,
     thread: Option<JoinHandle<()>>,
     queue: Bound,
 }
 
-impl Worker {
-    /// Starts the thread `name`. Jobs that find its queue full are counted under `queue`.
-    pub(crate) fn start(name: &str, connection: Connection, queue: &'static str) -> io::Result<Self> {
+impl<T: Send + 'static> Worker<T> {
+    /// Starts the thread `name`, which owns `tool`. Jobs that find its queue full are counted under `queue`.
+    pub(crate) fn start(name: &str, tool: T, queue: &'static str) -> io::Result<Self> {
         let (jobs, waiting) = sync_channel(QUEUE);
-        let thread =
-            thread::Builder::new().name(name.to_owned()).spawn(move || work(connection, &waiting))?;
+        let thread = thread::Builder::new().name(name.to_owned()).spawn(move || work(tool, &waiting))?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread), queue: Bound::new(queue) })
     }
 
@@ -38,14 +36,14 @@ impl Worker {
 
     /// Does `job` on the thread. A job that nobody waits for any more when its turn comes is not begun; one that has begun
     /// is finished.
-    pub(crate) async fn run<T: Send + 'static>(
+    pub(crate) async fn run<R: Send + 'static>(
         &self,
-        job: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
+        job: impl FnOnce(&mut T) -> Result<R, StoreError> + Send + 'static,
+    ) -> Result<R, StoreError> {
         let (reply, answer) = oneshot::channel();
-        let job: Job = Box::new(move |connection| {
+        let job: Job<T> = Box::new(move |tool| {
             if !reply.is_closed() {
-                let _ = reply.send(job(connection));
+                let _ = reply.send(job(tool));
             }
         });
         let gone = || StoreError::Unavailable("its thread has ended".into());
@@ -62,7 +60,7 @@ impl Worker {
     }
 }
 
-impl Drop for Worker {
+impl<T> Drop for Worker<T> {
     fn drop(&mut self) {
         self.jobs = None;
         if let Some(thread) = self.thread.take() {
@@ -72,10 +70,10 @@ impl Drop for Worker {
     }
 }
 
-fn work(mut connection: Connection, waiting: &Receiver<Job>) {
+fn work<T>(mut tool: T, waiting: &Receiver<Job<T>>) {
     while let Ok(job) = waiting.recv() {
         // A panic has been reported and its transaction rolled back by the time it is caught here; the store must not be
         // gone for ever because of it.
-        let _ = catch_unwind(AssertUnwindSafe(|| job(&mut connection)));
+        let _ = catch_unwind(AssertUnwindSafe(|| job(&mut tool)));
     }
 }

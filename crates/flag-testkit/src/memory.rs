@@ -10,8 +10,8 @@ use flag_core::{
 };
 use flag_engine::{
     Appended, Batch, BoxFuture, EnvironmentName, Fetched, FlagSource, FlagStore, HistoryPage, IdempotencyKey,
-    MOST_NODES, NODE_EXPIRY, NodeId, NodeReport, OverrideRow, RECEIPT_LIFE, Receipt, Receipts, Rows,
-    SeenNode, StoreError,
+    MOST_NODES, NODE_MEMORY, NODE_SILENCE, NodeId, NodeReport, OverrideRow, RECEIPT_LIFE, Receipt, Receipts,
+    Rows, SeenNode, StoreError,
 };
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -199,7 +199,10 @@ impl FlagStore for MemoryStore {
         Box::pin(async move {
             self.ready(environment).await?;
             let mut nodes = self.0.nodes.lock().unwrap();
-            nodes.retain(|_, (_, seen)| seen.elapsed() <= NODE_EXPIRY);
+            nodes.retain(|_, (found, seen)| {
+                let age = seen.elapsed();
+                age <= NODE_MEMORY && (age <= NODE_SILENCE || found.node.name != report.node.name)
+            });
             nodes.insert(report.node.id, (report.clone(), Instant::now()));
             Ok(())
         })
@@ -224,15 +227,15 @@ impl FlagStore for MemoryStore {
         Box::pin(async move {
             self.ready(environment).await?;
             let nodes = self.0.nodes.lock().unwrap();
-            let live = nodes.values().filter(|(_, seen)| seen.elapsed() <= NODE_EXPIRY);
-            let seen = live.map(|(NodeReport { node, version, digest }, seen)| SeenNode {
+            let known = nodes.values().filter(|(_, seen)| seen.elapsed() <= NODE_MEMORY);
+            let seen = known.map(|(NodeReport { node, version, digest }, seen)| SeenNode {
                 id: node.id,
                 name: node.name.as_str().to_owned(),
                 version: *version,
                 digest: *digest,
                 age: seen.elapsed(),
             });
-            Ok(seen.take(MOST_NODES.into()).collect())
+            Ok(seen.take(usize::from(MOST_NODES) + 1).collect())
         })
     }
 }

@@ -12,7 +12,7 @@ use flag_store_sqlite::SqliteStore;
 use tokio::time::timeout;
 
 use crate::config::Settings;
-use crate::database::{Database, place};
+use crate::database::Database;
 
 /// What a node is made of.
 pub(crate) struct Composition {
@@ -48,7 +48,7 @@ pub(crate) async fn compose(
             let store = Arc::new(PgStore::new(url).context("DATABASE_URL")?);
             let (source, feed) = neighbours(settings, url, store.clone())?;
             let disk =
-                DiskSource::start(settings.data_dir(), place(url), source).context("the disk's thread")?;
+                DiskSource::start(settings.data_dir(), store.place(), source).context("the disk's thread")?;
             let patience = if disk.may_have(&environment) { PREPARATION_WITH_FLAGS } else { PREPARATION };
             prepare(&store, database, patience).await?;
             let disk = Arc::new(disk);

@@ -9,6 +9,7 @@ use flag_cache_redis::Prefix;
 use flag_engine::NodeName;
 
 use crate::database::{DEFAULT, Database};
+use crate::system::host_name;
 
 /// A feature flag engine: define features, switch them for everybody, a user, a group, a region or a percentage of users,
 /// and ask what a context gets and why.
@@ -81,10 +82,14 @@ impl Settings {
         if self.data_dir.is_empty() { DATA.into() } else { self.data_dir.clone().into() }
     }
 
-    /// What the node is called that listens on `address`. An empty name is none.
+    /// What the node is called that listens on `address`: if that is every address, as the machine is. An empty name is none.
     pub(crate) fn node_name(&self, address: SocketAddr) -> anyhow::Result<NodeName> {
         let given = self.node_name.as_deref().filter(|name| !name.is_empty());
-        let name = given.map_or_else(|| address.to_string(), str::to_owned);
+        let name = match given {
+            Some(name) => name.to_owned(),
+            None if address.ip().is_unspecified() => format!("{}:{}", host_name(), address.port()),
+            None => address.to_string(),
+        };
         name.parse().map_err(|invalid| anyhow::anyhow!("NODE_NAME {invalid}"))
     }
 

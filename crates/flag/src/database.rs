@@ -50,13 +50,6 @@ impl fmt::Debug for Database {
     }
 }
 
-/// Where the database is that `url` names: neither who asks nor how, which may change while it stays the same database.
-pub(crate) fn place(url: &str) -> &str {
-    let url = url.split('?').next().unwrap_or_default();
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    rest.rsplit_once('@').map_or(rest, |(_, place)| place)
-}
-
 /// `url` with its password hidden and its parameters, which may hold one, left out.
 pub(crate) fn without_secrets(url: &str) -> String {
     let url = url.split('?').next().unwrap_or_default();
@@ -75,18 +68,6 @@ pub(crate) fn without_secrets(url: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_place_of_a_database_is_its_host_and_name() {
-        for url in [
-            "postgres://db:5432/flags",
-            "postgresql://db:5432/flags?connect_timeout=1",
-            "postgres://flag@db:5432/flags",
-            "postgres://other:s@/cret@db:5432/flags?application_name=x@y",
-        ] {
-            assert_eq!(place(url), "db:5432/flags", "{url}");
-        }
-    }
 
     #[test]
     fn a_url_names_a_store_or_says_how_to() {

@@ -6,6 +6,7 @@ mod database;
 mod log;
 mod migrate;
 mod serve;
+mod system;
 
 use std::process::ExitCode;
 use std::time::Duration;

@@ -16,6 +16,7 @@ use uuid::Uuid;
 use crate::compose::{self, Composition};
 use crate::config::Settings;
 use crate::database::{Database, without_secrets};
+use crate::system::raise_file_limit;
 
 /// How long the start waits for the first snapshot before it serves without one.
 const FIRST_SNAPSHOT: Duration = Duration::from_millis(700);
@@ -29,6 +30,7 @@ const FAREWELL: Duration = Duration::from_secs(2);
 pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     let access = access(settings.admin_token.as_deref())?;
     let database = settings.database()?;
+    raise_file_limit();
     let listener = listen(&settings.host, settings.port, &access)?;
     let address = listener.local_addr().context("the listener has no address")?;
     tell(&settings, &database, &access);

@@ -95,3 +95,27 @@ fn a_disk_that_takes_nothing_is_told_of_and_tried_again() {
     until(|| keeper.bootstrap().is_up);
     assert_eq!(kept(&directory), Some(2));
 }
+
+#[test]
+fn a_save_that_takes_too_long_shows_as_a_disk_that_is_down_while_it_lasts() {
+    let directory = tempfile::tempdir().unwrap();
+    let keeper = keeper(directory.path());
+    for (seconds, is_up) in [(0, true), (29, true), (31, false)] {
+        keeper.kept.work().saving = Instant::now().checked_sub(Duration::from_secs(seconds));
+        assert_eq!(keeper.bootstrap().is_up, is_up, "{seconds}");
+    }
+    keeper.offer(&environment(), &at(1));
+    until(|| kept(directory.path()) == Some(1) && keeper.bootstrap().is_up);
+}
+
+#[test]
+fn what_lies_in_the_place_of_the_lock_and_is_no_file_is_neither_waited_for_nor_followed() {
+    let directory = tempfile::tempdir().unwrap();
+    let elsewhere = directory.path().join("elsewhere");
+    std::os::unix::fs::symlink(&elsewhere, directory.path().join("snapshots.lock")).unwrap();
+    let keeper = keeper(directory.path());
+    keeper.offer(&environment(), &at(1));
+    until(|| !keeper.bootstrap().is_up);
+    assert!(!elsewhere.exists());
+    assert_eq!(kept(directory.path()), None);
+}

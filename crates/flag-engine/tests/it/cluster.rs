@@ -49,7 +49,7 @@ async fn nodes_that_hear_each_other_converge_and_say_so_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_falls_silent_is_behind_until_it_counts_as_gone() {
+async fn a_node_that_falls_silent_stands_where_it_stood_until_it_is_forgotten() {
     let store = MemoryStore::new();
     let one = ready(deaf(&store)).await;
     pretend(&store, u128::MAX, live(&one).version(), 1).await;
@@ -61,9 +61,16 @@ async fn a_node_that_falls_silent_is_behind_until_it_counts_as_gone() {
     let reached: Vec<bool> = found.nodes.iter().map(|progress| progress.reached).collect();
     assert_eq!(reached, [true, false]);
     assert_eq!(one.status().cluster.unwrap().behind, 1);
+    assert_eq!(one.status().cluster.unwrap().silent, 0);
     let found = converged(&one, 1, 30).await;
+    assert!(!found.converged && found.nodes[1].node.is_silent(), "{found:?}");
+    let cluster = one.status().cluster.unwrap();
+    assert_eq!((cluster.nodes, cluster.behind, cluster.silent), (1, 1, 1));
+    // It may still answer, and what it had reached it has not lost.
+    assert!(converged(&one, 0, 0).await.converged);
+    sleep(Duration::from_secs(600).saturating_sub(started.elapsed())).await;
+    let found = converged(&one, 1, 5).await;
     assert!(found.converged && found.nodes.len() == 1, "{found:?}");
-    assert!((Duration::from_secs(10)..Duration::from_secs(11)).contains(&started.elapsed()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -145,13 +152,41 @@ async fn without_the_store_nobody_can_say_and_nobody_waits_for_ever() {
             outcomes.iter().filter(|outcome| matches!(outcome, Err(ConvergenceError::Overloaded))).count();
         assert!(outcomes.iter().all(Result::is_err));
         assert_eq!(turned_away, 80 - 64, "{mode:?}");
+        let expected = Duration::from_secs(30)..Duration::from_secs(34);
+        assert!(expected.contains(&started.elapsed()), "{mode:?}: {:?}", started.elapsed());
+        let started = Instant::now();
+        one.convergence(None, Duration::ZERO).await.unwrap_err();
         assert!(started.elapsed() <= Duration::from_secs(3), "{mode:?}: {:?}", started.elapsed());
         // What it last heard is soon too old to say anything.
         sleep(Duration::from_secs(11)).await;
         assert_eq!(one.status().cluster, None);
     }
-    store.set_failing(FailMode::Works);
+    // Who waits is told as soon as somebody can say.
+    let waiting = tokio::spawn({
+        let one = Arc::clone(&one);
+        async move { converged(&one, 0, 30).await }
+    });
     sleep(Duration::from_secs(5)).await;
-    assert!(converged(&one, 0, 0).await.converged);
+    store.set_failing(FailMode::Works);
+    let started = Instant::now();
+    assert!(waiting.await.unwrap().converged);
+    assert!(started.elapsed() <= Duration::from_secs(4), "{:?}", started.elapsed());
+    sleep(Duration::from_secs(5)).await;
     assert!(one.status().cluster.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_only_looks_finds_a_place_while_many_wait() {
+    let store = MemoryStore::new();
+    let one = Arc::new(ready(deaf(&store)).await);
+    let mut waiting = JoinSet::new();
+    for _ in 0..64 {
+        let one = Arc::clone(&one);
+        waiting.spawn(async move { one.convergence(Some(9), Duration::from_secs(30)).await });
+    }
+    sleep(Duration::from_secs(1)).await;
+    let turned_away = one.convergence(Some(9), Duration::from_secs(1)).await;
+    assert!(matches!(turned_away, Err(ConvergenceError::Overloaded)), "{turned_away:?}");
+    assert!(!converged(&one, 9, 0).await.converged);
+    waiting.shutdown().await;
 }

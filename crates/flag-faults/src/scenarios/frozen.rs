@@ -17,7 +17,7 @@ use crate::verdict::{Figures, Times, must};
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "T24-frozen",
     sentence: "one of three nodes is cut off from its stores, or stopped in its tracks; the others show in their meters and in \
-               the convergence that it is behind, until then nobody calls a change landed, and its own probe flips only with max_stale",
+               the convergence that it is behind, however long that lasts, nobody calls a change landed meanwhile, and its own probe flips only with max_stale",
     target: "seen within 10 s, 0 evaluations failed",
     run: |bench| Box::pin(run(bench)),
     mutants: &[
@@ -25,8 +25,16 @@ pub(super) const SCENARIO: Scenario = Scenario {
             what: "a node counts as there wherever it stands",
             bug: Bug::Source(&[Edit {
                 file: "crates/flag-engine/src/convergence.rs",
-                text: "node.version.epoch == version.epoch && node.version.revision >= revision;",
-                replacement: "node.version.epoch == version.epoch || node.version.revision >= revision;",
+                text: "node.version.epoch == own.version.epoch && node.version.revision >= revision",
+                replacement: "node.version.epoch == own.version.epoch || node.version.revision >= revision",
+            }]),
+        },
+        Mutant {
+            what: "a node that is silent is taken for gone",
+            bug: Bug::Source(&[Edit {
+                file: "crates/flag-engine/src/convergence.rs",
+                text: "nodes.iter().filter(move |node| node.id != id)",
+                replacement: "nodes.iter().filter(move |node| node.id != id && !node.is_silent())",
             }]),
         },
         Mutant {
@@ -51,6 +59,8 @@ pub(super) const SCENARIO: Scenario = Scenario {
 const NODES: usize = 3;
 const FROZEN: usize = 0;
 const SEEN_WITHIN: Duration = Duration::from_secs(10);
+/// Longer than a node may be silent before the others wonder.
+const SILENCE: Duration = Duration::from_secs(12);
 /// What the probe is asked to bear, in seconds.
 const MAX_STALE: u64 = 2;
 
@@ -101,7 +111,10 @@ async fn run(bench: Bench) -> Result<Figures> {
             site.to_postgres[FROZEN].set(Weather::fair());
             site.to_redis[FROZEN].set(Weather::fair());
         } else {
-            sleep(bench.pick(Duration::from_millis(500), Duration::from_secs(15))).await;
+            sleep(SILENCE).await;
+            for node in &urls[1..] {
+                shown_behind(&site.api, node, revision, bench.within(SEEN_WITHIN)).await?;
+            }
             site.nodes[FROZEN].thaw()?;
         }
         let began = Instant::now();

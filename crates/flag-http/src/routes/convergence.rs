@@ -55,11 +55,11 @@ pub(crate) struct ConvergenceDocument<'a> {
     /// The revision that was asked for.
     #[schema(example = 12)]
     revision: Revision,
-    /// Whether every live node has reached it.
+    /// Whether every node has reached it. A silent one stands where it last reported.
     converged: bool,
     /// Whether two nodes at the same version hold different flags, which must never be.
     disagreement: bool,
-    /// Every live node: those that have reported within the last ten seconds.
+    /// Every node that has reported within the last ten minutes and was not stopped in order since.
     nodes: Vec<NodeDocument<'a>>,
 }
 
@@ -82,6 +82,8 @@ pub(crate) struct NodeDocument<'a> {
     digest: Option<String>,
     /// How long ago it reported this.
     seconds_ago: f64,
+    /// Whether that is more than ten seconds. It may be gone, or cut off and still answering from what it has.
+    silent: bool,
     /// Whether it has come to the revision that was asked for.
     reached: bool,
 }
@@ -95,12 +97,13 @@ impl<'a> From<&'a Progress> for NodeDocument<'a> {
             revision: node.version.revision,
             digest: node.digest.map(|digest| digest.to_string()),
             seconds_ago: (node.age.as_secs_f64() * 10.0).round() / 10.0,
+            silent: node.is_silent(),
             reached: *reached,
         }
     }
 }
 
-/// Says which live nodes have come to a revision, this node's own unless told; with `wait`, as soon as all have, or at the end
+/// Says which nodes have come to a revision, this node's own unless told; with `wait`, as soon as all have, or at the end
 /// of the wait. A node in another epoch has not.
 #[utoipa::path(
     get, path = "/environments/{environment}/convergence", tag = "log",

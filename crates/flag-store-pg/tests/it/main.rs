@@ -13,4 +13,5 @@ mod digest;
 mod faults;
 mod feed;
 mod migrations;
+mod nodes;
 mod rows;

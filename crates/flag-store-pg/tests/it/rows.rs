@@ -52,6 +52,8 @@ async fn the_log_can_neither_be_edited_nor_cut() {
         "DELETE FROM changes",
         "TRUNCATE changes",
         "TRUNCATE environments CASCADE",
+        "DELETE FROM environments",
+        "UPDATE environments SET name = 'other'",
     ] {
         let refused = client.batch_execute(sql).await.unwrap_err();
         let message = refused.as_db_error().unwrap().message();

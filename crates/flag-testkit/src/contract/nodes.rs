@@ -1,10 +1,10 @@
-//! What a store tells of nodes: what they last reported, until they withdraw or fall silent.
+//! What a store tells of nodes: what they last reported, until they withdraw or are forgotten.
 
 use std::time::Duration;
 
 use flag_core::{Epoch, Version};
 use flag_engine::{
-    Digest, EnvironmentName, NODE_EXPIRY, NodeId, NodeIdentity, NodeReport, SeenNode, StoreError,
+    Digest, EnvironmentName, NODE_MEMORY, NodeId, NodeIdentity, NodeReport, SeenNode, StoreError,
 };
 use tokio::task::JoinSet;
 
@@ -25,7 +25,7 @@ async fn tell(store: &Store, report: &NodeReport) {
 async fn seen(store: &Store) -> Vec<SeenNode> {
     let nodes = store.nodes(&environment()).await.unwrap();
     assert!(nodes.is_sorted_by_key(|node| node.id), "{nodes:?}");
-    assert!(nodes.iter().all(|node| node.age <= NODE_EXPIRY), "{nodes:?}");
+    assert!(nodes.iter().all(|node| node.age <= NODE_MEMORY), "{nodes:?}");
     nodes
 }
 
