@@ -9,6 +9,9 @@ use flag_store_sqlite::SqliteStore;
 
 use crate::steps::{commit, created, environment, open, whole};
 
+/// What somebody does to the file at a path.
+type Damage<'a> = &'a dyn Fn(&Path);
+
 fn told(id: u128, name: &str) -> NodeReport {
     let node = NodeIdentity { id: NodeId(id), name: name.parse().unwrap() };
     NodeReport { node, version: Version { epoch: Epoch(1), revision: 2 }, digest: None }
@@ -88,7 +91,7 @@ async fn whatever_becomes_of_the_file_of_heartbeats_nodes_soon_report_again_and_
     let another_shape = sql("DROP TABLE nodes_1; CREATE TABLE nodes_1 (id TEXT)");
     let another_row =
         sql("INSERT INTO nodes_1 VALUES ('default', 'no number', 'x', 'y', 1, NULL, unixepoch('now'))");
-    let rows: [(&str, &dyn Fn(&Path)); 6] = [
+    let rows: [(&str, Damage<'_>); 6] = [
         ("overwritten", &|path| fs::write(path, &noise).unwrap()),
         ("cut to nothing", &|path| fs::write(path, "").unwrap()),
         ("removed", &|path| fs::remove_file(path).unwrap()),
