@@ -88,7 +88,8 @@ impl Telemetry {
         let up = |is_up: bool| f64::from(u8::from(is_up));
         #[expect(clippy::cast_precision_loss, reason = "meters are floats")]
         let number = |number: u64| number as f64;
-        let seconds = |age: Option<Duration>| age.map_or(f64::NAN, |age| age.as_secs_f64());
+        // Whoever compares with `NaN` gets no for an answer, and an alert would be silent where nothing was ever confirmed.
+        let seconds = |age: Option<Duration>| age.map_or(f64::INFINITY, |age| age.as_secs_f64());
         let revision = status.version.map_or(0, |version| version.revision);
         let mut text = self.handle.render();
         for (name, kind, help, value) in [
@@ -159,6 +160,7 @@ impl Telemetry {
                 number(status.receipts_full),
             ),
         ] {
+            let value = if value.is_infinite() { "+Inf".to_owned() } else { value.to_string() };
             // Writing into a text cannot fail.
             let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");
         }

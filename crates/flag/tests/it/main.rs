@@ -30,5 +30,6 @@ mod readme;
 mod repeats;
 mod start;
 mod suite;
+mod told;
 mod vectors;
 mod writers;

@@ -1,10 +1,10 @@
 //! One server process: started on a free port, found by the address that it prints, ended with the test.
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -15,6 +15,8 @@ pub const FLAG: &str = env!("CARGO_BIN_EXE_flag");
 pub struct Server {
     process: Child,
     pub url: String,
+    /// Every line that it has printed or logged.
+    said: Arc<Mutex<Vec<String>>>,
     /// Where it keeps its flags, unless its settings name another directory: nodes must not share one.
     _data: TempDir,
 }
@@ -25,6 +27,8 @@ pub struct Settings {
     pub database_url: String,
     pub redis_url: Option<String>,
     pub environment: Vec<(String, String)>,
+    /// The working directory, unless it does not matter.
+    pub directory: Option<PathBuf>,
 }
 
 impl Settings {
@@ -70,7 +74,7 @@ impl Settings {
             command.env("REDIS_URL", url);
         }
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
-        command.current_dir(std::env::temp_dir());
+        command.current_dir(self.directory.clone().unwrap_or_else(std::env::temp_dir));
         command
     }
 }
@@ -85,9 +89,19 @@ impl Server {
         }
         let mut process =
             command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the server starts");
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let (logged, printed) = (Arc::clone(&said), Arc::clone(&said));
+        let note = |lines: &Mutex<Vec<String>>, line| {
+            lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+        };
         let errors = BufReader::new(process.stderr.take().expect("its errors are piped"));
         // Repeated by a thread of the test, they are shown if the test fails and not otherwise.
-        std::thread::spawn(move || errors.lines().map_while(Result::ok).for_each(|line| eprintln!("{line}")));
+        std::thread::spawn(move || {
+            for line in errors.lines().map_while(Result::ok) {
+                eprintln!("{line}");
+                note(&logged, line);
+            }
+        });
         let output = BufReader::new(process.stdout.take().expect("its output is piped"));
         let (tell, told) = mpsc::channel();
         // Reads on to the end, so that the server never waits for somebody to read its output.
@@ -96,12 +110,33 @@ impl Server {
                 if let Some((_, address)) = line.split_once("listens on ") {
                     let _ = tell.send(address.trim().to_owned());
                 }
+                note(&printed, line);
             }
         });
         let url = told.recv_timeout(Duration::from_secs(30));
         let url =
             url.unwrap_or_else(|_| panic!("the server says where it listens; {:?}", process.try_wait()));
-        Self { process, url, _data: data }
+        Self { process, url, said, _data: data }
+    }
+
+    /// Everything that it has printed or logged until now.
+    pub fn said(&self) -> String {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).join("\n")
+    }
+
+    /// The first line that it prints or logs with all of `words` in it.
+    #[track_caller]
+    pub fn line(&self, words: &[&str]) -> String {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let said = self.said();
+            let line = said.lines().find(|line| words.iter().all(|word| line.contains(word)));
+            if let Some(line) = line {
+                return line.to_owned();
+            }
+            assert!(Instant::now() < deadline, "{words:?} in one line of {said}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// The process id.
