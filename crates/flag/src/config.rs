@@ -9,6 +9,7 @@ use flag_cache_redis::Prefix;
 use flag_engine::NodeName;
 
 use crate::database::{DEFAULT, Database};
+use crate::log;
 use crate::system::host_name;
 
 /// A feature flag engine: define features, switch them for everybody, a user, a group, a region or a percentage of users,
@@ -66,8 +67,8 @@ pub(crate) struct Settings {
     /// rand -hex 32`.
     #[arg(long, global = true, env = "FLAG_ADMIN_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     pub(crate) admin_token: Option<String>,
-    /// What to log: `error`, `warn`, `info`, `debug`, or a list such as `info,flag_http=debug`.
-    #[arg(long, global = true, env = "LOG", default_value = "info", value_name = "FILTER")]
+    /// What to log: `error`, `warn`, `info`, `debug`, `trace`, `off`, or a list such as `info,flag_http=debug`.
+    #[arg(long, global = true, env = "LOG", default_value = log::DEFAULT, value_name = "FILTER")]
     pub(crate) log: String,
 }
 

@@ -70,6 +70,27 @@ fn a_setting_that_cannot_be_is_refused_with_what_to_do() {
 }
 
 #[test]
+fn a_log_that_would_say_nothing_by_mistake_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let advice = "write error, warn, info, debug, trace or off, or target=level";
+    for (filter, word) in [
+        ("warning", "warning"),
+        ("verbose", "verbose"),
+        ("info,flag_http", "flag_http"),
+        ("flag_http=verbose", "flag_http=verbose"),
+        ("nonsense=x=y", "nonsense=x=y"),
+    ] {
+        let (code, _, error) = run(&Settings::sqlite(directory.path()).with("LOG", filter), &["migrate"]);
+        let expected = format!("flag: LOG={word:?} is no level: {advice}\n");
+        assert_eq!((code, error.as_str()), (Some(1), expected.as_str()), "{filter}");
+    }
+    for filter in ["", "WARN", "off", "info,flag_http=debug", "info, actix_http::h1=trace"] {
+        let (code, _, error) = run(&Settings::sqlite(directory.path()).with("LOG", filter), &["migrate"]);
+        assert_eq!(code, Some(0), "{filter}: {error}");
+    }
+}
+
+#[test]
 fn migrate_prepares_a_database_once() {
     let directory = tempfile::tempdir().unwrap();
     let settings = Settings::sqlite(directory.path());
