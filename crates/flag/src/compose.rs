@@ -30,7 +30,7 @@ pub(crate) async fn compose(
     let environment = EnvironmentName::parse("default").context("the environment")?;
     match database {
         Database::Sqlite(path) => {
-            if settings.redis_url().is_some() {
+            if settings.redis_url.is_some() {
                 tracing::warn!(
                     "REDIS_URL is not used: a file of SQLite serves one node, which needs no cache"
                 );
@@ -98,7 +98,7 @@ fn neighbours(
     postgres: &str,
     store: Arc<dyn FlagStore>,
 ) -> anyhow::Result<(Arc<dyn FlagSource>, Arc<dyn ChangeFeed>)> {
-    let Some(redis) = settings.redis_url() else {
+    let Some(redis) = settings.redis_url.as_deref() else {
         return Ok((store, Arc::new(flag_store_pg::start_feed(postgres).context("DATABASE_URL")?)));
     };
     let feed = flag_cache_redis::start_feed(redis, &settings.redis_prefix).context("REDIS_URL")?;

@@ -40,12 +40,20 @@ pub(crate) struct Settings {
         env = "DATABASE_URL",
         value_name = "URL",
         hide_env_values = true,
-        default_value = DEFAULT
+        default_value = DEFAULT,
+        value_parser = database_url
     )]
     database_url: String,
     /// The cache that nodes share, and the channel by which they hear of changes: `redis://host:6379`. Without it nodes
     /// hear of changes through PostgreSQL.
-    #[arg(long, global = true, env = "REDIS_URL", value_name = "URL", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        env = "REDIS_URL",
+        value_name = "URL",
+        hide_env_values = true,
+        value_parser = redis_url
+    )]
     pub(crate) redis_url: Option<String>,
     /// What the names of everything in Redis begin with: clusters that share a Redis each take their own.
     #[arg(long, global = true, env = "REDIS_PREFIX", value_name = "PREFIX", default_value = "flag")]
@@ -93,11 +101,21 @@ impl Settings {
         };
         name.parse().map_err(|invalid| anyhow::anyhow!("NODE_NAME {invalid}"))
     }
+}
 
-    /// The Redis that was named. An empty name, as files of settings have it, names none.
-    pub(crate) fn redis_url(&self) -> Option<&str> {
-        self.redis_url.as_deref().filter(|url| !url.is_empty())
-    }
+/// Takes what names a store. An empty text is what a file of settings makes of a variable that somebody forgot to set: to take
+/// another store for it would lose flags.
+fn database_url(text: &str) -> Result<String, String> {
+    let way_out = format!("unset it to keep flags in {DEFAULT}, or name a store");
+    not_empty(text).ok_or_else(|| format!("DATABASE_URL is empty; {way_out}"))
+}
+
+fn redis_url(text: &str) -> Result<String, String> {
+    not_empty(text).ok_or_else(|| "REDIS_URL is empty; unset it to do without Redis, or name one".to_owned())
+}
+
+fn not_empty(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
 }
 
 /// The directory of whoever names none.

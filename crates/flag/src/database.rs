@@ -20,8 +20,6 @@ impl FromStr for Database {
     type Err = String;
 
     fn from_str(url: &str) -> Result<Self, String> {
-        // As files of settings have it that leave the choice to the program.
-        let url = if url.is_empty() { DEFAULT } else { url };
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             return Ok(Self::Postgres(url.to_owned()));
         }
@@ -30,6 +28,9 @@ impl FromStr for Database {
         match path {
             Some("" | ":memory:") => Err("name a file, as in sqlite:data/flags.db".to_owned()),
             Some(path) => Ok(Self::Sqlite(path.into())),
+            None if is_path(url) => Err(format!(
+                "{url:?} names no store; for a file write sqlite:{url}, for a server postgres://user:password@host:5432/name"
+            )),
             None => Err("begin with postgres:// or sqlite:".to_owned()),
         }
     }
@@ -48,6 +49,12 @@ impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
     }
+}
+
+/// Whether a text can be nothing else than a path, and thus holds no secret: it may be repeated.
+fn is_path(text: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'/');
+    text.contains(['.', '/']) && text.bytes().all(is_plain)
 }
 
 /// `url` with its password hidden and its parameters, which may hold one, left out.
@@ -70,6 +77,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn only_what_can_be_no_secret_is_repeated() {
+        for (text, repeated) in [
+            ("data/flags.db", true),
+            ("/var/lib/flags.db", true),
+            ("hushhush", false),
+            ("host=h password=hushhush", false),
+            ("mysql://u:hushhush@h/d", false),
+            ("u:hushhush@h/d.db", false),
+        ] {
+            let advice = text.parse::<Database>().unwrap_err();
+            assert_eq!(advice.contains(text), repeated, "{text}: {advice}");
+        }
+    }
+
+    #[test]
     fn a_url_names_a_store_or_says_how_to() {
         for (url, shown) in [
             ("sqlite:data/flags.db", "sqlite:data/flags.db"),
@@ -80,8 +102,8 @@ mod tests {
         ] {
             assert_eq!(url.parse::<Database>().unwrap().to_string(), shown);
         }
-        assert_eq!("".parse(), DEFAULT.parse::<Database>());
-        for url in ["mysql://db/flags", "sqlite:", "sqlite::memory:", "data/flags.db"] {
+        assert!(DEFAULT.parse::<Database>().is_ok());
+        for url in ["", "mysql://db/flags", "sqlite:", "sqlite::memory:", "data/flags.db"] {
             assert!(url.parse::<Database>().is_err(), "{url}");
         }
     }

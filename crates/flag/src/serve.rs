@@ -131,7 +131,7 @@ fn tell(settings: &Settings, database: &Database, access: &Access) {
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         %database,
-        redis = settings.redis_url().map(without_secrets),
+        redis = settings.redis_url.as_deref().map(without_secrets),
         token = if matches!(access, Access::Token(_)) { "set" } else { "none" },
         log = settings.log,
         "starting",

@@ -91,6 +91,25 @@ fn a_log_that_would_say_nothing_by_mistake_is_refused() {
 }
 
 #[test]
+fn an_address_that_was_left_empty_is_refused_and_not_taken_for_another() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = Settings::sqlite(directory.path());
+    for name in ["DATABASE_URL", "REDIS_URL"] {
+        let (code, _, error) = run(&settings.clone().with(name, ""), &["migrate"]);
+        assert!(code.is_some_and(|code| code != 0), "{name}");
+        assert!(error.contains(&format!("{name} is empty")) && error.contains("unset it"), "{error}");
+    }
+    for (value, advice) in [
+        ("flags.db", "DATABASE_URL: \"flags.db\" names no store; for a file write sqlite:flags.db"),
+        ("/var/lib/flags.db", "for a file write sqlite:/var/lib/flags.db"),
+    ] {
+        let (code, _, error) = run(&settings, &["--database-url", value, "migrate"]);
+        assert_eq!(code, Some(1));
+        assert!(error.contains(advice), "{error}");
+    }
+}
+
+#[test]
 fn migrate_prepares_a_database_once() {
     let directory = tempfile::tempdir().unwrap();
     let settings = Settings::sqlite(directory.path());
