@@ -32,14 +32,15 @@ fn main() -> ExitCode {
 
 fn run() -> anyhow::Result<()> {
     // Before anything else runs: arguments have their defaults in the environment, and `.env` adds to it.
-    match dotenvy::dotenv() {
+    let env_file = match dotenvy::dotenv() {
+        Ok(path) => Some(path),
         // The line itself may hold a secret.
         Err(dotenvy::Error::LineParse(_, place)) => {
             bail!("`.env` cannot be read: a line is broken near its character {}", place + 1)
         }
         Err(error) if !error.not_found() => return Err(error).context("`.env` cannot be read"),
-        Ok(_) | Err(_) => {}
-    }
+        Err(_) => None,
+    };
     let Cli { command, settings } = Cli::parse();
     log::start(&settings.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -48,7 +49,7 @@ fn run() -> anyhow::Result<()> {
         .build()
         .context("the runtime cannot start")?;
     let outcome = match command.unwrap_or(Command::Serve) {
-        Command::Serve => runtime.block_on(serve::run(settings)),
+        Command::Serve => runtime.block_on(serve::run(settings, env_file.as_deref())),
         Command::Migrate => runtime.block_on(migrate::run(settings)),
     };
     // A thread that waits for a disk which does not answer would otherwise be waited for as well.

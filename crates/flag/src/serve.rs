@@ -1,6 +1,7 @@
 //! `flag serve`: from settings to a server that runs until it is told to stop.
 
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,14 +27,14 @@ const UPKEEP: Duration = Duration::from_secs(5);
 /// learned from `/readyz` that it leaves.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// Runs the server.
-pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
+/// Runs the server. Some of the settings may be from `env_file`.
+pub(crate) async fn run(settings: Settings, env_file: Option<&Path>) -> anyhow::Result<()> {
     let access = access(settings.admin_token.as_deref())?;
     let database = settings.database()?;
     raise_file_limit();
     let listener = listen(&settings.host, settings.port, &access)?;
     let address = listener.local_addr().context("the listener has no address")?;
-    tell(&settings, &database, &access);
+    tell(&settings, env_file, &database, &access);
 
     let id = NodeId(Uuid::new_v4().as_u128());
     let identity = NodeIdentity { id, name: settings.node_name(address)? };
@@ -52,6 +53,7 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     });
     let server =
         flag_http::serve(listener, node.clone(), Limits::default()).context("the server cannot start")?;
+    tracing::info!(%address, "listening");
     welcome(address, &node);
     let told_twice = stop_when_told(server.handle(), node.leaving.clone());
 
@@ -127,13 +129,14 @@ fn listen(host: &str, port: u16, access: &Access) -> anyhow::Result<TcpListener>
     listener.with_context(|| format!("cannot listen on {host}:{port}; choose another port with --port"))
 }
 
-fn tell(settings: &Settings, database: &Database, access: &Access) {
+fn tell(settings: &Settings, env_file: Option<&Path>, database: &Database, access: &Access) {
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         %database,
         redis = settings.redis_url.as_deref().map(without_secrets),
         token = if matches!(access, Access::Token(_)) { "set" } else { "none" },
         log = settings.log,
+        env_file = env_file.map(|path| path.display().to_string()),
         "starting",
     );
 }
