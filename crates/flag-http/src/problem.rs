@@ -233,7 +233,10 @@ impl ResponseError for Problem {
         }
         response.insert_header((CONTENT_TYPE, "application/problem+json"));
         // Texts and numbers only: there is nothing in it that cannot be written.
-        response.body(serde_json::to_string(&document).unwrap_or_default())
+        let mut response = response.body(serde_json::to_string(&document).unwrap_or_default());
+        // For the log, which does not read bodies.
+        response.extensions_mut().insert(self.code);
+        response
     }
 }
 

@@ -14,6 +14,7 @@ use actix_web::{Error, HttpRequest};
 use flag_core::Revision;
 
 use crate::answer::FLAG_REVISION;
+use crate::problem::Code;
 use crate::request_id::{self, REQUEST_ID};
 use crate::route_meters::RouteMeters;
 use crate::telemetry::known_method;
@@ -45,15 +46,18 @@ impl Trace {
         self,
         outcome: Result<ServiceResponse<BoxBody>, Error>,
     ) -> Result<ServiceResponse<BoxBody>, Error> {
-        let (route, status) = match &outcome {
-            Ok(response) => (pattern(response.request()), response.status()),
-            Err(error) => (None, error.as_response_error().status_code()),
+        // A failure before any route has no answer yet; here it gets one, so that it bears the same marks.
+        let outcome = outcome.map_err(|error| (error.error_response(), error));
+        let (route, answer) = match &outcome {
+            Ok(response) => (pattern(response.request()), response.response()),
+            Err((response, _)) => (None, response),
         };
+        let (status, code) = (answer.status(), answer.extensions().get::<Code>().copied());
         let route = route.as_deref().unwrap_or("unmatched");
         // A refusal may be due to what this node learned meanwhile.
         let revision = if status.is_success() { self.before } else { live_revision(self.meters.as_deref()) };
         let elapsed = self.started.elapsed();
-        write_line(&self.method, route, status, elapsed, &self.id);
+        write_line(&self.method, route, status, code, elapsed, &self.id);
         if let Some(meters) = &self.meters {
             meters.answered(&self.method, route, status.as_u16(), elapsed);
         }
@@ -69,9 +73,7 @@ impl Trace {
                 part(response.response_mut().head_mut());
                 Ok(response)
             }
-            // A failure before any route has no answer yet; here it gets one, so that it bears the same marks.
-            Err(error) => {
-                let mut response = error.error_response();
+            Err((mut response, error)) => {
                 mark(response.headers_mut(), revision, self.id);
                 part(response.head_mut());
                 Err(InternalError::from_response(error, response).into())
@@ -92,18 +94,35 @@ fn pattern(request: &HttpRequest) -> Option<Cow<'static, str>> {
     }
 }
 
-/// Reads are the daily bread; what changes or fails is news.
-fn write_line(method: &Method, route: &str, status: StatusCode, elapsed: Duration, id: &HeaderValue) {
+/// Reads are the daily bread; what changes or fails is news. An error is only what somebody has to look at in this program:
+/// that a store is gone was logged when it went, and a node that is not ready may be asked every second whether it is.
+fn write_line(
+    method: &Method,
+    route: &str,
+    status: StatusCode,
+    code: Option<Code>,
+    elapsed: Duration,
+    id: &HeaderValue,
+) {
     let microseconds = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
     let (status, request_id) = (status.as_u16(), id.to_str().unwrap_or_default());
     let is_reading = method.is_safe() || route.ends_with("/evaluate");
     let method = known_method(method);
-    if status >= 500 {
-        tracing::error!(method, route, status, microseconds, request_id, "request failed");
-    } else if status >= 400 || !is_reading {
-        tracing::info!(method, route, status, microseconds, request_id, "request");
-    } else {
-        tracing::debug!(method, route, status, microseconds, request_id, "request");
+    let name = code.map(Code::name);
+    match code {
+        Some(Code::NotReady | Code::Behind) => {
+            tracing::info!(method, route, status, code = name, microseconds, request_id, "request refused");
+        }
+        Some(_) if status == 503 => {
+            tracing::warn!(method, route, status, code = name, microseconds, request_id, "request refused");
+        }
+        _ if status >= 500 => {
+            tracing::error!(method, route, status, code = name, microseconds, request_id, "request failed");
+        }
+        _ if status >= 400 || !is_reading => {
+            tracing::info!(method, route, status, code = name, microseconds, request_id, "request");
+        }
+        _ => tracing::debug!(method, route, status, microseconds, request_id, "request"),
     }
 }
 

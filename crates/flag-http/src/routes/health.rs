@@ -14,6 +14,7 @@ use crate::input::{Members, Optional, Query, Search, Seconds};
 use crate::meters;
 use crate::middleware::rescue::Deliberate;
 use crate::node::Node;
+use crate::problem::Code;
 
 /// Says that the process is alive.
 #[utoipa::path(get, path = "/healthz", tag = "health", responses((status = 200, description = "`ok`", body = str)))]
@@ -59,6 +60,9 @@ pub(crate) async fn ready(
     lines.push_str(&quarantined(&status.quarantine, if may_know { NAMED } else { 0 }));
     let mut response = HttpResponse::build(code).content_type(ContentType::plaintext()).body(lines);
     response.extensions_mut().insert(Deliberate);
+    if fault.is_some() {
+        response.extensions_mut().insert(Code::NotReady);
+    }
     response
 }
 

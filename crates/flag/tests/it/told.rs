@@ -1,5 +1,7 @@
 //! What a node tells whoever runs it: the text where it says where it listens, its log, its meters.
 
+use serde_json::json;
+
 use crate::client::Client;
 use crate::server::{Server, Settings};
 
@@ -33,4 +35,36 @@ fn the_log_tells_where_a_node_listens_and_from_which_file_it_has_its_settings() 
     let path = directory.path().canonicalize().unwrap().join(".env");
     let server = Server::start(&settings);
     server.line(&["\"message\":\"starting\"", &format!("\"env_file\":\"{}\"", path.display())]);
+}
+
+#[tokio::test]
+async fn what_a_node_refuses_for_a_reason_is_no_error_and_named_by_its_code() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(&Settings::sqlite(directory.path()).with("LOG", "info"));
+    let client = client(&server);
+    client.post("/features", json!({"key": "f", "enabled": true})).await.expect(201);
+    client.get("/readyz?max_stale=0").await.expect(503);
+    let ahead = [("flag-min-revision", "1000")];
+    client.send(reqwest::Method::GET, "/features", None, &ahead).await.expect(503);
+    client.get("/features/nothing").await.expect(404);
+    for (route, status, code) in [
+        ("/readyz", 503, "not_ready"),
+        ("/features", 503, "behind"),
+        ("/features/{key}", 404, "flag_not_found"),
+    ] {
+        let words =
+            [("route", format!("{route:?}")), ("status", status.to_string()), ("code", format!("{code:?}"))];
+        let words = words.map(|(name, value)| format!("\"{name}\":{value}"));
+        let line = server.line(&words.each_ref().map(String::as_str));
+        assert!(line.contains("\"level\":\"INFO\""), "{line}");
+    }
+    assert!(!server.said().contains("ERROR"), "{}", server.said());
+}
+
+#[tokio::test]
+async fn a_write_that_its_store_cannot_take_is_a_warning() {
+    let server = without_flags();
+    client(&server).post("/features", json!({"key": "f", "enabled": true})).await.expect(503);
+    let line = server.line(&["\"status\":503", "\"code\":\"store_unavailable\""]);
+    assert!(line.contains("\"level\":\"WARN\""), "{line}");
 }
