@@ -142,7 +142,12 @@ impl Vitals {
         };
         let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
         if std::mem::replace(&mut store.0, now) != now {
-            tracing::warn!(error = with_causes(error), "the store failed; answering from the last snapshot");
+            let error = with_causes(error);
+            if self.origin().is_some() {
+                tracing::warn!(error, "the store failed; answering from the last snapshot");
+            } else {
+                tracing::warn!(error, "the store failed; there are no flags to answer from yet");
+            }
         }
     }
 

@@ -19,6 +19,8 @@ pub(crate) struct Composition {
     pub(crate) parts: Parts,
     /// What the node keeps on its own disk, which has to be finished at the end.
     pub(crate) disk: Option<Arc<DiskSource>>,
+    /// Why the store could not be asked when the node was started, if that is known.
+    pub(crate) outage: Option<String>,
 }
 
 /// What `settings` describe.
@@ -42,6 +44,7 @@ pub(crate) async fn compose(
             Ok(Composition {
                 parts: Parts { environment, source: store.clone(), store, feed, node },
                 disk: None,
+                outage: None,
             })
         }
         Database::Postgres(url) => {
@@ -50,10 +53,10 @@ pub(crate) async fn compose(
             let disk =
                 DiskSource::start(settings.data_dir(), store.place(), source).context("the disk's thread")?;
             let patience = if disk.may_have(&environment) { PREPARATION_WITH_FLAGS } else { PREPARATION };
-            prepare(&store, database, patience).await?;
+            let outage = prepare(&store, database, patience).await?;
             let disk = Arc::new(disk);
             let parts = Parts { environment, store, source: disk.clone(), feed, node };
-            Ok(Composition { parts, disk: Some(disk) })
+            Ok(Composition { parts, disk: Some(disk), outage })
         }
     }
 }
@@ -74,22 +77,24 @@ const PREPARATION: Duration = Duration::from_secs(3);
 const PREPARATION_WITH_FLAGS: Duration = Duration::from_millis(200);
 
 /// Prepares the database if it can be reached. If not, or if that takes long, the node starts all the same: the store goes on
-/// with it, and nothing is asked of it before that is done.
-async fn prepare(store: &PgStore, database: &Database, patience: Duration) -> anyhow::Result<()> {
+/// with it, and nothing is asked of it before that is done. Says why it could not be reached.
+async fn prepare(store: &PgStore, database: &Database, patience: Duration) -> anyhow::Result<Option<String>> {
     let Ok(outcome) = timeout(patience, store.prepare()).await else {
         tracing::warn!(%database, "preparing the schema takes long; serving meanwhile");
-        return Ok(());
+        return Ok(None);
     };
     match outcome {
         Ok(prepared) => {
             tracing::info!(applied = prepared.applied, version = prepared.version, "the schema is ready");
+            Ok(None)
         }
         Err(error @ PrepareError::Unavailable(_)) => {
-            tracing::warn!(error = format!("{:#}", anyhow::Error::new(error)), %database, "starting without the store");
+            let error = format!("{:#}", anyhow::Error::new(error));
+            tracing::warn!(error, %database, "starting without the store");
+            Ok(Some(error))
         }
         Err(error) => bail!("{database} cannot be used: {error}"),
     }
-    Ok(())
 }
 
 /// Where snapshots come from and how nodes hear of changes: through Redis if there is one, else through PostgreSQL.

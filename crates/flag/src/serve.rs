@@ -8,7 +8,7 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
 use anyhow::{Context, bail};
-use flag_engine::{Engine, NodeId, NodeIdentity};
+use flag_engine::{Engine, NodeId, NodeIdentity, Status, StoreStatus};
 use flag_http::{Access, AdminToken, Connections, Leaving, Limits, Node, Pages, Telemetry};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::spawn_blocking;
@@ -38,7 +38,7 @@ pub(crate) async fn run(settings: Settings, env_file: Option<&Path>) -> anyhow::
 
     let id = NodeId(Uuid::new_v4().as_u128());
     let identity = NodeIdentity { id, name: settings.node_name(address)? };
-    let Composition { parts, disk } = compose::compose(&settings, &database, identity).await?;
+    let Composition { parts, disk, outage } = compose::compose(&settings, &database, identity).await?;
     let engine = Arc::new(Engine::start(parts));
     let closing = Arc::clone(&engine);
     first_snapshot(&engine).await;
@@ -54,7 +54,7 @@ pub(crate) async fn run(settings: Settings, env_file: Option<&Path>) -> anyhow::
     let server =
         flag_http::serve(listener, node.clone(), Limits::default()).context("the server cannot start")?;
     tracing::info!(%address, "listening");
-    welcome(address, &node);
+    welcome(address, &node, outage.as_deref());
     let told_twice = stop_when_told(server.handle(), node.leaving.clone());
 
     let upkeep = tokio::spawn(async move {
@@ -149,16 +149,9 @@ async fn first_snapshot(engine: &Engine) {
     }
 }
 
-fn welcome(address: SocketAddr, node: &Node) {
+fn welcome(address: SocketAddr, node: &Node, outage: Option<&str>) {
     let Node { engine, access, .. } = node;
-    let status = engine.status();
-    let flags = match (status.version, status.origin) {
-        (Some(version), Some(origin)) if status.confirmed.is_none() => format!(
-            "\n  The store does not answer. Flags are from {origin}, at revision {}, until it does.\n",
-            version.revision
-        ),
-        _ => String::new(),
-    };
+    let flags = state_of_flags(&engine.status(), outage);
     // A browser cannot bear a token, so the page to try it is named only where none is needed.
     let (bearer, page) = match access {
         Access::Token(_) => ("-H \"authorization: Bearer $FLAG_ADMIN_TOKEN\" ", String::new()),
@@ -170,4 +163,28 @@ fn welcome(address: SocketAddr, node: &Node) {
          -d '{{\"key\":\"new_dashboard\",\"enabled\":false}}'\n{page}",
         env!("CARGO_PKG_VERSION"),
     );
+}
+
+/// What there is to say of the flags that the node starts with; nothing if all is well.
+fn state_of_flags(status: &Status, outage: Option<&str>) -> String {
+    let store = match (status.store, outage) {
+        (StoreStatus::Corrupt, _) => {
+            "The store answers with what cannot be read; the log says why.".to_owned()
+        }
+        (_, Some(why)) => format!("The store does not answer: {why}."),
+        (StoreStatus::Unknown, None) => "The store has not answered yet.".to_owned(),
+        (_, None) => "The store does not answer.".to_owned(),
+    };
+    match (status.version, status.origin) {
+        (Some(version), Some(origin)) if status.confirmed.is_none() => {
+            format!(
+                "\n  {store}\n  Flags are from {origin}, at revision {}, until it does.\n",
+                version.revision
+            )
+        }
+        (None, _) => {
+            format!("\n  {store}\n  There are no flags yet: requests get 503 until the store answers.\n")
+        }
+        _ => String::new(),
+    }
 }

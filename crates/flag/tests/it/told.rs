@@ -68,3 +68,12 @@ async fn a_write_that_its_store_cannot_take_is_a_warning() {
     let line = server.line(&["\"status\":503", "\"code\":\"store_unavailable\""]);
     assert!(line.contains("\"level\":\"WARN\""), "{line}");
 }
+
+#[test]
+fn a_node_without_flags_says_so_where_it_says_where_it_listens() {
+    let server = without_flags();
+    server.line(&["There are no flags yet", "503", "until the store answers"]);
+    server.line(&["The store does not answer", "refused"]);
+    server.line(&["\"level\":\"WARN\"", "there are no flags to answer from yet"]);
+    assert!(!server.said().contains("the last snapshot"), "{}", server.said());
+}
