@@ -343,7 +343,13 @@ impl Shared {
         let next = Arc::new(snapshot);
         match self.cell.replace(&next) {
             Published::Live => {
-                tracing::info!(%epoch, revision, flags = next.len(), "loaded a snapshot");
+                let flags = next.len();
+                match have.filter(|had| had.epoch != epoch) {
+                    Some(Version { epoch: old_epoch, revision: old_revision }) => {
+                        tracing::warn!(%old_epoch, old_revision, %epoch, revision, flags, "the history has a new epoch");
+                    }
+                    None => tracing::info!(%epoch, revision, flags, "loaded a snapshot"),
+                }
                 mend::tell(&next, None);
                 self.offer(&next);
             }

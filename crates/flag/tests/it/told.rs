@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::client::Client;
 use crate::server::{Server, Settings};
+use crate::tables::Tables;
 
 /// A node whose PostgreSQL is nowhere, and that has kept nothing to start from.
 fn without_flags() -> Server {
@@ -76,4 +77,19 @@ fn a_node_without_flags_says_so_where_it_says_where_it_listens() {
     server.line(&["The store does not answer", "refused"]);
     server.line(&["\"level\":\"WARN\"", "there are no flags to answer from yet"]);
     assert!(!server.said().contains("the last snapshot"), "{}", server.said());
+}
+
+#[tokio::test]
+async fn a_new_epoch_is_a_warning_with_both_versions() {
+    let tables = Tables::sqlite();
+    let server = Server::start(&tables.settings().with("LOG", "info"));
+    client(&server).post("/features", json!({"key": "f", "enabled": true})).await.expect(201);
+    let loaded = server.line(&["loaded a snapshot"]);
+    let loaded: serde_json::Value = serde_json::from_str(&loaded).unwrap();
+    let (old, new) = (loaded["epoch"].as_str().unwrap(), "0123456789abcdef0123456789abcdef");
+    tables.run(&format!("UPDATE environments SET epoch = '{new}'")).await;
+    let line = server.line(&["\"level\":\"WARN\"", "the history has a new epoch"]);
+    let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+    let found = ["old_epoch", "old_revision", "epoch", "revision"].map(|name| line[name].clone());
+    assert_eq!(found, [json!(old), json!(1), json!(new), json!(1)]);
 }
