@@ -14,7 +14,7 @@ use super::write::{with_flag, write};
 use crate::answer;
 use crate::conditional::{self, Reading};
 use crate::input::{
-    Body, FlagPath, Limit, Members, MinRevision, NoParameters, Optional, Query, Required, Search, Shape,
+    Body, FlagPath, Limit, Members, MinRevision, NoParameters, Optional, Query, Read, Required, Search, Shape,
 };
 use crate::node::Node;
 use crate::openapi::{FlagSchema, MinRevisionHeader, PageQuery, WriteHeaders};
@@ -94,9 +94,19 @@ pub(crate) struct ListFeatures {
     #[garde(dive)]
     limit: Optional<Limit>,
     #[garde(dive)]
-    cursor: Optional<String>,
+    cursor: Optional<Last>,
     #[garde(dive)]
     q: Optional<String>,
+}
+
+/// The last key of the page before.
+pub(crate) struct Last(FlagKey);
+
+impl Read for Last {
+    fn text(text: &str) -> Result<Self, String> {
+        let key = text.parse().map_err(|_| "must be the `nextCursor` of the page before")?;
+        Ok(Self(key))
+    }
 }
 
 impl Search for ListFeatures {
@@ -142,10 +152,10 @@ pub(crate) async fn list(
     let snapshot = node.snapshot_at(minimum).await?;
     let revision = snapshot.version().revision;
     let (limit, cursor, q) = (limit.get().unwrap_or_default(), cursor.get(), q.get());
-    node.pages.answer(revision, move || page(&snapshot, limit, cursor.as_deref(), q.as_deref())).await
+    node.pages.answer(revision, move || page(&snapshot, limit, cursor.as_ref(), q.as_deref())).await
 }
 
-fn page(snapshot: &Snapshot, limit: Limit, cursor: Option<&str>, q: Option<&str>) -> FeaturePage {
+fn page(snapshot: &Snapshot, limit: Limit, cursor: Option<&Last>, q: Option<&str>) -> FeaturePage {
     let needle = q.map(str::to_lowercase);
     let wanted = |flag: &&Flag| {
         needle.as_deref().is_none_or(|needle| {
@@ -155,7 +165,7 @@ fn page(snapshot: &Snapshot, limit: Limit, cursor: Option<&str>, q: Option<&str>
     };
     let mut flags: Vec<&Flag> = snapshot.flags().filter(wanted).collect();
     let total = flags.len();
-    flags.retain(|flag| cursor.is_none_or(|cursor| flag.key.as_str() > cursor));
+    flags.retain(|flag| cursor.is_none_or(|last| flag.key > last.0));
     let limit = usize::from(limit.0);
     let more = flags.len() > limit;
     if more {

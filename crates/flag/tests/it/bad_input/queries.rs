@@ -45,6 +45,8 @@ fn of_features() -> Vec<Row> {
         get(format!("/features?q={}", "q".repeat(1_025))).invalid(&["query q"]),
         get("/features?q=a&q=b").invalid(&["query q"]),
         get("/features?q=%ff").invalid(&["query q"]),
+        get("/features?cursor=!!!").invalid(&["query cursor"]),
+        get("/features?cursor=").invalid(&["query cursor"]),
         get("/features?level=user").invalid(&["query level"]),
     ]
 }
