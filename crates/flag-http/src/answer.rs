@@ -25,6 +25,13 @@ pub(crate) fn without_store(status: StatusCode, revision: Revision) -> HttpRespo
     response
 }
 
+/// The beginning of an answer about a part of `flag`. A part has no tag of its own: conditions on it are conditions on its flag.
+pub(crate) fn part(status: StatusCode, revision: Revision, flag: &Flag) -> HttpResponseBuilder {
+    let mut response = without_store(status, revision);
+    response.insert_header((ETAG, conditional::etag(flag.revision)));
+    response
+}
+
 /// A flag, with its revision as its entity tag.
 pub(crate) fn flag(status: StatusCode, revision: Revision, flag: &Flag) -> HttpResponse {
     tagged(status, revision, flag).json(FlagDocument::from(flag))

@@ -19,7 +19,7 @@ pub fn document() -> Document {
         description = "Define features, switch them for everybody, for a user, a group, a region or a percentage of \
             users, and ask what a context gets and why. The routes below `/features` speak of the environment `default`, \
             and stand below `/environments/default/features` as well. Every answer carries `Flag-Revision`; a request \
-            that reads and sends `Flag-Min-Revision` is answered at that revision or a later one. Every failure is a problem document with a stable `code`. Writes honour `If-Match` with a flag's `ETag`, and put \
+            that reads and sends `Flag-Min-Revision` is answered at that revision or a later one. Every failure is a problem document with a stable `code`. Writes honour `If-Match` with a flag's `ETag`, which every write but a deletion gives anew and every 412 tells as it is, and put \
             the name in `Flag-Author` into the log.",
     ),
     paths(

@@ -3,12 +3,14 @@
 use std::fmt;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{ALLOW, CONTENT_TYPE, ETAG, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
-use flag_core::{FlagKey, Rejection};
+use flag_core::{FlagKey, Rejection, Revision};
 use flag_engine::{ApplyError, StoreError};
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use crate::conditional::etag;
 
 /// The stable names of failures. A client may depend on a code; the texts beside it are for people.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -143,11 +145,13 @@ pub(crate) struct Problem {
     errors: Vec<Fault>,
     retry_after: Option<u32>,
     allow: Option<HeaderValue>,
+    /// The revision of the flag as it is, where a condition on it did not hold.
+    found: Option<Revision>,
 }
 
 impl Problem {
     pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), errors: Vec::new(), retry_after: None, allow: None }
+        Self { code, detail: detail.into(), errors: Vec::new(), retry_after: None, allow: None, found: None }
     }
 
     /// The problem with all of `errors`.
@@ -228,6 +232,9 @@ impl ResponseError for Problem {
         if let Some(methods) = &self.allow {
             response.insert_header((ALLOW, methods.clone()));
         }
+        if let Some(revision) = self.found {
+            response.insert_header((ETAG, etag(revision)));
+        }
         if self.code == Code::Unauthorized {
             response.insert_header((WWW_AUTHENTICATE, "Bearer"));
         }
@@ -258,7 +265,9 @@ impl From<ApplyError> for Problem {
         match error {
             ApplyError::Rejected(rejection) => rejection.into(),
             ApplyError::PreconditionFailed { found: Some(revision) } => {
-                Self::new(Code::PreconditionFailed, format!("the flag is at revision {revision}"))
+                let problem =
+                    Self::new(Code::PreconditionFailed, format!("the flag is at revision {revision}"));
+                Self { found: Some(revision), ..problem }
             }
             ApplyError::PreconditionFailed { found: None } => {
                 Self::new(Code::PreconditionFailed, "there is no such flag yet")

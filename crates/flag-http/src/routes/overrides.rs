@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::features::find;
-use super::write::write;
+use super::write::{with_flag, write};
 use crate::answer;
 use crate::input::{
     Body, FlagPath, Limit, Members, MinRevision, NoParameters, Optional, Query, Read, Required, Search,
@@ -50,7 +50,7 @@ macro_rules! level_routes {
             post, path = concat!("/features/{key}/", $path, "-override"), tag = "overrides",
             params(("key" = String, Path), WriteHeaders), request_body = $schema,
             responses(
-                (status = 200, description = "The override", body = $schema),
+                (status = 200, description = "The override, with the flag's new `ETag`", body = $schema),
                 (status = 404, description = "There is no such flag", body = ProblemDocument),
             ),
         )]
@@ -70,7 +70,7 @@ macro_rules! level_routes {
             delete, path = concat!("/features/{key}/", $path, "-override/{", $member, "}"), tag = "overrides",
             params(("key" = String, Path), ($member = String, Path), WriteHeaders),
             responses(
-                (status = 204, description = "It is no longer pinned"),
+                (status = 204, description = "It is no longer pinned; with the flag's new `ETag`"),
                 (status = 404, description = "There is no such flag or override", body = ProblemDocument),
             ),
         )]
@@ -106,10 +106,13 @@ async fn pin(
     subject: SubjectId,
     variant: Variant,
 ) -> Result<HttpResponse, Problem> {
-    let change = Change::OverrideSet { key: path.0, level, subject: subject.clone(), variant };
     let body = serde_json::json!({ member(level): subject.as_str(), "enabled": variant.enabled() });
-    write(node, request, change, move |after| answer::json(StatusCode::OK, after.version().revision, &body))
-        .await
+    let change = Change::OverrideSet { key: path.0.clone(), level, subject, variant };
+    write(node, request, change, move |after| {
+        let revision = after.version().revision;
+        with_flag(after, path.0.as_str(), |flag| answer::part(StatusCode::OK, revision, flag).json(&body))
+    })
+    .await
 }
 
 async fn release(
@@ -119,8 +122,12 @@ async fn release(
     level: Level,
 ) -> Result<HttpResponse, Problem> {
     let subject = subject_in_path(request, member(level))?;
-    write(node, request, Change::OverrideRemoved { key: path.0, level, subject }, |after| {
-        answer::empty(StatusCode::NO_CONTENT, after.version().revision)
+    let change = Change::OverrideRemoved { key: path.0.clone(), level, subject };
+    write(node, request, change, move |after| {
+        let revision = after.version().revision;
+        with_flag(after, path.0.as_str(), |flag| {
+            answer::part(StatusCode::NO_CONTENT, revision, flag).finish()
+        })
     })
     .await
 }

@@ -28,6 +28,7 @@ async fn run(fleet: impl Fn() -> Fleet) {
     part(fleet(), lists::overrides_are_listed_in_pages_by_level_and_prefix).await;
     part(fleet(), changes::the_log_tells_what_happened_newest_first).await;
     part(fleet(), protocol::a_write_with_if_match_happens_once).await;
+    part(fleet(), protocol::every_write_gives_the_tag_for_the_next).await;
     part(fleet(), protocol::every_answer_has_a_revision_and_a_request_id).await;
     part(fleet(), protocol::a_reader_that_names_a_revision_is_answered_no_earlier).await;
     part(fleet(), protocol::the_nodes_say_when_a_change_has_landed_on_all_of_them).await;

@@ -50,6 +50,46 @@ pub async fn a_write_with_if_match_happens_once(client: Client) {
     client.send(Method::DELETE, "/features/f", None, &[("if-match", "\"4\"")]).await.expect(204);
 }
 
+pub async fn every_write_gives_the_tag_for_the_next(client: Client) {
+    let mut tag = client
+        .post("/features", json!({"key": "f", "enabled": false}))
+        .await
+        .expect(201)
+        .header("etag")
+        .to_owned();
+    let rows = [
+        (Method::PATCH, "/features/f/global", Some(json!({"enabled": true})), 200),
+        (Method::POST, "/features/f/user-override", Some(json!({"userId": "u", "enabled": true})), 200),
+        // Changes nothing: the tag stays.
+        (Method::POST, "/features/f/user-override", Some(json!({"userId": "u", "enabled": true})), 200),
+        (Method::POST, "/features/f/group-override", Some(json!({"groupId": "g", "enabled": true})), 200),
+        (Method::DELETE, "/features/f/group-override/g", None, 204),
+        (Method::PATCH, "/features/f/rollout", Some(json!({"rolloutPct": 5})), 200),
+        (Method::DELETE, "/features/f/user-override/u", None, 204),
+    ];
+    for (round, (method, path, body, status)) in rows.into_iter().enumerate() {
+        let late = [("if-match", "\"1000\"")];
+        let late = client.send(method.clone(), path, body.clone(), &late).await.expect(412);
+        assert_eq!(late.header("etag"), tag, "{method} {path}");
+        let key = round.to_string();
+        let headers = [("if-match", tag.as_str()), ("idempotency-key", key.as_str())];
+        let answer = client.send(method.clone(), path, body.clone(), &headers).await.expect(status);
+        let replayed = client.send(method.clone(), path, body, &headers).await.expect(status);
+        assert_eq!(replayed.header("idempotent-replayed"), "true");
+        assert_eq!(replayed.header("etag"), answer.header("etag"), "{method} {path}");
+        let read = client.get("/features/f").await.expect(200);
+        assert_eq!(answer.header("etag"), read.header("etag"), "{method} {path}");
+        tag = answer.header("etag").to_owned();
+    }
+    let late = [("if-match", "\"1\"")];
+    let late = client.send(Method::GET, "/features/f", None, &late).await.expect(412);
+    assert_eq!(late.header("etag"), tag);
+    let nothing = [("if-match", "*")];
+    let body = Some(json!({"key": "g", "enabled": true}));
+    let nothing = client.send(Method::POST, "/features", body, &nothing).await.expect(412);
+    assert_eq!(nothing.header("etag"), "");
+}
+
 pub async fn every_answer_has_a_revision_and_a_request_id(client: Client) {
     client.post("/features", json!({"key": "f", "enabled": false})).await.expect(201);
     for (method, path, status) in [
