@@ -1,9 +1,9 @@
 //! The OpenAPI document, made from the routes, and the shapes of answers that are written down elsewhere.
 
-use utoipa::openapi::OpenApi as Document;
-use utoipa::{IntoParams, OpenApi, ToSchema};
+use utoipa::openapi::{Content, OpenApi as Document, Ref, RefOr};
+use utoipa::{IntoParams, IntoResponses, Modify, OpenApi, ToSchema};
 
-use crate::problem::ProblemDocument;
+use crate::problem::{MEDIA_TYPE as PROBLEM, ProblemDocument};
 use crate::routes::{changes, convergence, evaluate, features, health, overrides, settings};
 
 /// The OpenAPI document of every route.
@@ -43,9 +43,37 @@ pub fn document() -> Document {
         health::ready,
         health::metrics,
     ),
-    components(schemas(ProblemDocument))
+    components(schemas(ProblemDocument)),
+    modifiers(&ProblemsAreProblems)
 )]
 struct Api;
+
+/// Gives problem documents the type that they are sent with, which routes need not repeat.
+struct ProblemsAreProblems;
+
+impl Modify for ProblemsAreProblems {
+    fn modify(&self, document: &mut Document) {
+        let problem = RefOr::Ref(Ref::from_schema_name(ProblemDocument::name()));
+        let is_problem = |content: &RefOr<Content>| match content {
+            RefOr::T(content) => content.schema.as_ref() == Some(&problem),
+            RefOr::Ref(_) => false,
+        };
+        for path in document.paths.paths.values_mut() {
+            let operations = [&mut path.get, &mut path.post, &mut path.patch, &mut path.delete];
+            let responses = operations
+                .into_iter()
+                .flatten()
+                .flat_map(|operation| operation.responses.responses.values_mut());
+            for response in responses {
+                let RefOr::T(response) = response else { continue };
+                if response.content.values().any(is_problem) {
+                    let contents = std::mem::take(&mut response.content).into_values();
+                    response.content = contents.map(|content| (PROBLEM.to_owned(), content)).collect();
+                }
+            }
+        }
+    }
+}
 
 /// Which page of a list.
 #[derive(IntoParams)]
@@ -79,7 +107,39 @@ pub(crate) struct WriteHeaders {
     /// with 422 `idempotency_key_reused`.
     #[param(rename = "Idempotency-Key", min_length = 1, max_length = 128)]
     idempotency_key: Option<String>,
+    /// Write only if the flag still has one of these tags; `*`: only if there is one.
+    #[param(rename = "If-Match", example = "\"7\"")]
+    if_match: Option<String>,
+    /// Write only if the flag has none of these tags; `*`: only if there is none.
+    #[param(rename = "If-None-Match", example = "*")]
+    if_none_match: Option<String>,
+    /// Who the log says it was: 1 to 128 characters. Otherwise `admin` where a token is needed, else `local`.
+    #[param(rename = "Flag-Author", min_length = 1, max_length = 128)]
+    author: Option<String>,
 }
+
+/// What a flag may be read under.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "only its description is used")]
+pub(crate) struct ReadConditions {
+    /// Answer 412 unless the flag still has one of these tags.
+    #[param(rename = "If-Match", example = "\"7\"")]
+    if_match: Option<String>,
+    /// Answer 304 without a body if the flag still has one of these tags.
+    #[param(rename = "If-None-Match", example = "\"7\"")]
+    if_none_match: Option<String>,
+}
+
+/// `If-Match` or `If-None-Match` does not hold.
+#[derive(IntoResponses)]
+#[response(
+    status = 412,
+    description = "`If-Match` or `If-None-Match` does not hold; nothing was changed",
+    headers(("ETag" = String, description = "The flag's present tag, if there is a flag"))
+)]
+#[expect(dead_code, reason = "only its description is used")]
+pub(crate) struct ConditionFailed(ProblemDocument<'static>);
 
 /// A flag.
 #[derive(ToSchema)]

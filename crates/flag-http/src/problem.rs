@@ -12,6 +12,9 @@ use utoipa::ToSchema;
 
 use crate::conditional::etag;
 
+/// The type of a problem document.
+pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
+
 /// The stable names of failures. A client may depend on a code; the texts beside it are for people.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Code {
@@ -238,7 +241,7 @@ impl ResponseError for Problem {
         if self.code == Code::Unauthorized {
             response.insert_header((WWW_AUTHENTICATE, "Bearer"));
         }
-        response.insert_header((CONTENT_TYPE, "application/problem+json"));
+        response.insert_header((CONTENT_TYPE, MEDIA_TYPE));
         // Texts and numbers only: there is nothing in it that cannot be written.
         let mut response = response.body(serde_json::to_string(&document).unwrap_or_default());
         // For the log, which does not read bodies.

@@ -10,7 +10,7 @@ use actix_web::http::header::{ALLOW, CONTENT_TYPE};
 use actix_web::{Error, HttpResponse, ResponseError};
 use futures_util::FutureExt;
 
-use crate::problem::{Code, Problem};
+use crate::problem::{Code, MEDIA_TYPE, Problem};
 
 pub(crate) async fn check(
     answer: impl Future<Output = Result<ServiceResponse<impl MessageBody + 'static>, Error>>,
@@ -39,8 +39,7 @@ pub(crate) struct Deliberate;
 fn problem(response: &HttpResponse<BoxBody>) -> Option<Problem> {
     let status = response.status();
     let is_failure = status.is_client_error() || status.is_server_error();
-    let is_document =
-        || response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "application/problem+json");
+    let is_document = || response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == MEDIA_TYPE);
     if !is_failure || is_document() || response.extensions().contains::<Deliberate>() {
         return None;
     }

@@ -44,7 +44,7 @@ struct ChangePage {
 
 /// Lists the log, newest first.
 #[utoipa::path(
-    get, path = "/environments/{environment}/changes", tag = "log",
+    get, path = "/environments/{environment}/changes", operation_id = "listChanges", tag = "log",
     params(
         ("environment" = String, Path, example = "default"), PageQuery, MinRevisionHeader,
         ("flag" = Option<String>, Query, description = "Only changes of this flag"),

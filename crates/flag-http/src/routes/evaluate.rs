@@ -69,7 +69,7 @@ pub(crate) struct Answer<'a> {
 
 /// Evaluates a flag for a context.
 #[utoipa::path(
-    post, path = "/features/{key}/evaluate", tag = "evaluation", params(("key" = String, Path), MinRevisionHeader), request_body = Evaluate,
+    post, path = "/features/{key}/evaluate", operation_id = "evaluateFeature", tag = "evaluation", params(("key" = String, Path), MinRevisionHeader), request_body = Evaluate,
     responses(
         (status = 200, description = "What the context gets, and why", body = Answer),
         (status = 404, description = "There is no such flag", body = ProblemDocument),

@@ -17,7 +17,9 @@ use crate::input::{
     Body, FlagPath, Limit, Members, MinRevision, NoParameters, Optional, Query, Read, Required, Search, Shape,
 };
 use crate::node::Node;
-use crate::openapi::{FlagSchema, MinRevisionHeader, PageQuery, WriteHeaders};
+use crate::openapi::{
+    ConditionFailed, FlagSchema, MinRevisionHeader, PageQuery, ReadConditions, WriteHeaders,
+};
 use crate::problem::{Code, Problem, ProblemDocument};
 
 /// A flag to create.
@@ -55,10 +57,11 @@ impl Shape for CreateFeature {
 
 /// Creates a flag.
 #[utoipa::path(
-    post, path = "/features", tag = "features", params(WriteHeaders), request_body = CreateFeature,
+    post, path = "/features", operation_id = "createFeature", tag = "features", params(WriteHeaders), request_body = CreateFeature,
     responses(
         (status = 201, description = "The flag", body = FlagSchema),
         (status = 409, description = "It exists already", body = ProblemDocument),
+        ConditionFailed,
     ),
 )]
 pub(crate) async fn create(
@@ -136,7 +139,7 @@ const NAMED: usize = 100;
 
 /// Lists flags in the order of their keys; `q` searches keys and descriptions without regard to case.
 #[utoipa::path(
-    get, path = "/features", tag = "features",
+    get, path = "/features", operation_id = "listFeatures", tag = "features",
     params(PageQuery, MinRevisionHeader, ("q" = Option<String>, Query, description = "Only flags whose key or description holds this text")),
     responses(
         (status = 200, description = "`{features, nextCursor, total, unreadable?}`", body = crate::openapi::FeaturePageSchema),
@@ -183,11 +186,13 @@ fn page(snapshot: &Snapshot, limit: Limit, cursor: Option<&Last>, q: Option<&str
 
 /// Reads a flag.
 #[utoipa::path(
-    get, path = "/features/{key}", tag = "features", params(("key" = String, Path), MinRevisionHeader),
+    get, path = "/features/{key}", operation_id = "readFeature", tag = "features",
+    params(("key" = String, Path), MinRevisionHeader, ReadConditions),
     responses(
         (status = 200, description = "The flag, with its revision as `ETag`", body = FlagSchema),
         (status = 304, description = "`If-None-Match` names its revision"),
         (status = 404, description = "There is no such flag", body = ProblemDocument),
+        ConditionFailed,
         (status = 503, description = "It has not come to `Flag-Min-Revision` in time", body = ProblemDocument),
     ),
 )]
@@ -221,10 +226,11 @@ pub(crate) fn find<'a>(snapshot: &'a Snapshot, key: &FlagKey) -> Result<&'a Flag
 
 /// Deletes a flag with everything that hangs on it. Its history stays.
 #[utoipa::path(
-    delete, path = "/features/{key}", tag = "features", params(("key" = String, Path), WriteHeaders),
+    delete, path = "/features/{key}", operation_id = "deleteFeature", tag = "features", params(("key" = String, Path), WriteHeaders),
     responses(
         (status = 204, description = "It is gone"),
         (status = 404, description = "There is no such flag", body = ProblemDocument),
+        ConditionFailed,
     ),
 )]
 pub(crate) async fn delete(

@@ -17,7 +17,7 @@ use crate::node::Node;
 use crate::problem::Code;
 
 /// Says that the process is alive.
-#[utoipa::path(get, path = "/healthz", tag = "health", responses((status = 200, description = "`ok`", body = str)))]
+#[utoipa::path(get, path = "/healthz", operation_id = "readHealth", tag = "health", responses((status = 200, description = "`ok`", body = str)))]
 pub(crate) async fn alive() -> HttpResponse {
     HttpResponse::Ok().content_type(ContentType::plaintext()).body("ok\n")
 }
@@ -39,7 +39,7 @@ impl Search for AskReady {
 /// while its store is down, until it is about to stop; with `max_stale` it is not when the store last confirmed its flags longer
 /// ago than that.
 #[utoipa::path(
-    get, path = "/readyz", tag = "health",
+    get, path = "/readyz", operation_id = "readReadiness", tag = "health",
     params(("max_stale" = Option<u32>, Query, description = "How stale flags may be, in seconds")),
     responses(
         (status = 200, description = "It can", body = str),
@@ -140,7 +140,7 @@ fn ago(confirmed: Option<Duration>) -> String {
 }
 
 /// The meters, in the text format of Prometheus.
-#[utoipa::path(get, path = "/metrics", tag = "health", responses((status = 200, description = "Meters", body = str)))]
+#[utoipa::path(get, path = "/metrics", operation_id = "readMetrics", tag = "health", responses((status = 200, description = "Meters", body = str)))]
 pub(crate) async fn metrics(node: web::Data<Node>) -> HttpResponse {
     let status = node.engine.status();
     let text = node.telemetry.render(&status) + &meters::render(&node, &status);

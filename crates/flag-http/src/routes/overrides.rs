@@ -15,7 +15,7 @@ use crate::input::{
     Shape, subject_in_path,
 };
 use crate::node::Node;
-use crate::openapi::{GroupOverrideSchema, OverridePageSchema, RegionOverrideSchema};
+use crate::openapi::{ConditionFailed, GroupOverrideSchema, OverridePageSchema, RegionOverrideSchema};
 use crate::openapi::{MinRevisionHeader, PageQuery, UserOverrideSchema, WriteHeaders};
 use crate::problem::{Problem, ProblemDocument};
 
@@ -47,11 +47,12 @@ macro_rules! level_routes {
 
         #[doc = concat!("Pins a ", $path, " to on or off. Pinning it again is no error.")]
         #[utoipa::path(
-            post, path = concat!("/features/{key}/", $path, "-override"), tag = "overrides",
+            post, path = concat!("/features/{key}/", $path, "-override"), operation_id = concat!("pin", stringify!($level)), tag = "overrides",
             params(("key" = String, Path), WriteHeaders), request_body = $schema,
             responses(
                 (status = 200, description = "The override, with the flag's new `ETag`", body = $schema),
                 (status = 404, description = "There is no such flag", body = ProblemDocument),
+                ConditionFailed,
             ),
         )]
         pub(crate) async fn $pin(
@@ -67,11 +68,13 @@ macro_rules! level_routes {
 
         #[doc = concat!("Lets a ", $path, " go. The last segment of the path is its id, percent-encoded.")]
         #[utoipa::path(
-            delete, path = concat!("/features/{key}/", $path, "-override/{", $member, "}"), tag = "overrides",
+            delete, path = concat!("/features/{key}/", $path, "-override/{", $member, "}"),
+            operation_id = concat!("release", stringify!($level)), tag = "overrides",
             params(("key" = String, Path), ($member = String, Path), WriteHeaders),
             responses(
                 (status = 204, description = "It is no longer pinned; with the flag's new `ETag`"),
                 (status = 404, description = "There is no such flag or override", body = ProblemDocument),
+                ConditionFailed,
             ),
         )]
         pub(crate) async fn $release(
@@ -187,7 +190,7 @@ struct OverridePage {
 
 /// Lists who is pinned: users first, then groups, then regions, each in the order of their ids.
 #[utoipa::path(
-    get, path = "/features/{key}/overrides", tag = "overrides",
+    get, path = "/features/{key}/overrides", operation_id = "listOverrides", tag = "overrides",
     params(
         ("key" = String, Path), PageQuery, MinRevisionHeader,
         ("level" = Option<String>, Query, description = "Only `user`, `group` or `region`"),

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::write::write_flag;
 use crate::input::{Body, FlagPath, Members, NoParameters, Query, Required, Shape};
 use crate::node::Node;
-use crate::openapi::{FlagSchema, WriteHeaders};
+use crate::openapi::{ConditionFailed, FlagSchema, WriteHeaders};
 use crate::problem::{Problem, ProblemDocument};
 
 /// A new global state.
@@ -28,10 +28,11 @@ impl Shape for SetGlobal {
 
 /// Switches the global state.
 #[utoipa::path(
-    patch, path = "/features/{key}/global", tag = "settings", params(("key" = String, Path), WriteHeaders), request_body = SetGlobal,
+    patch, path = "/features/{key}/global", operation_id = "setGlobal", tag = "settings", params(("key" = String, Path), WriteHeaders), request_body = SetGlobal,
     responses(
         (status = 200, description = "The flag", body = FlagSchema),
         (status = 404, description = "There is no such flag", body = ProblemDocument),
+        ConditionFailed,
     ),
 )]
 pub(crate) async fn global(
@@ -63,10 +64,11 @@ impl Shape for SetRollout {
 
 /// Sets the share of users that get the feature, or takes the rollout away.
 #[utoipa::path(
-    patch, path = "/features/{key}/rollout", tag = "settings", params(("key" = String, Path), WriteHeaders), request_body = SetRollout,
+    patch, path = "/features/{key}/rollout", operation_id = "setRollout", tag = "settings", params(("key" = String, Path), WriteHeaders), request_body = SetRollout,
     responses(
         (status = 200, description = "The flag", body = FlagSchema),
         (status = 404, description = "There is no such flag", body = ProblemDocument),
+        ConditionFailed,
     ),
 )]
 pub(crate) async fn rollout(

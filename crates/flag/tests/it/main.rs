@@ -22,6 +22,7 @@ mod cluster;
 mod command_line;
 mod crash;
 mod disk;
+mod interface;
 mod leaving;
 mod many_flags;
 mod outages;
