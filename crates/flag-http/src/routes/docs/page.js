@@ -27,14 +27,15 @@ const example = (api, schema) => {
 
 const send = async (method, template, form, output) => {
   const query = new URLSearchParams();
+  const body = form.querySelector("textarea")?.value;
+  const headers = body === undefined ? {} : { "content-type": "application/json" };
   let path = template;
   for (const input of form.querySelectorAll("input")) {
     if (input.dataset.in === "path") path = path.replace(`{${input.name}}`, encodeURIComponent(input.value));
+    else if (input.value !== "" && input.dataset.in === "header") headers[input.name] = input.value;
     else if (input.value !== "") query.set(input.name, input.value);
   }
   const url = query.size ? `${path}?${query}` : path;
-  const body = form.querySelector("textarea")?.value;
-  const headers = body === undefined ? {} : { "content-type": "application/json" };
   output.hidden = false;
   try {
     const answer = await fetch(url, { method, headers, body });
