@@ -1,5 +1,7 @@
 //! Failures as RFC 9457 problem documents: a stable code, what happened, and every fault of the input with its place.
 
+mod code;
+
 use std::fmt;
 
 use actix_web::http::StatusCode;
@@ -10,111 +12,12 @@ use flag_engine::{ApplyError, StoreError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+pub(crate) use code::Code;
+
 use crate::conditional::etag;
 
 /// The type of a problem document.
 pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
-
-/// The stable names of failures. A client may depend on a code; the texts beside it are for people.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Code {
-    MalformedJson,
-    InvalidInput,
-    BadRequest,
-    Unauthorized,
-    HostNotAllowed,
-    RouteNotFound,
-    EnvironmentNotFound,
-    FlagNotFound,
-    OverrideNotFound,
-    MethodNotAllowed,
-    RequestTimeout,
-    FlagExists,
-    PreconditionFailed,
-    BodyTooLarge,
-    UnsupportedMediaType,
-    Internal,
-    NotReady,
-    Behind,
-    StoreUnavailable,
-    FlagUnreadable,
-    IdempotencyKeyReused,
-    IdempotencyKeysExhausted,
-    OutcomeUnknown,
-    Overloaded,
-}
-
-impl Code {
-    /// The code as it is sent, its status and its title.
-    const fn row(self) -> (&'static str, StatusCode, &'static str) {
-        match self {
-            Self::MalformedJson => ("malformed_json", StatusCode::BAD_REQUEST, "The body is not JSON"),
-            Self::InvalidInput => ("invalid_input", StatusCode::BAD_REQUEST, "The input is invalid"),
-            Self::BadRequest => ("bad_request", StatusCode::BAD_REQUEST, "The request cannot be understood"),
-            Self::Unauthorized => ("unauthorized", StatusCode::UNAUTHORIZED, "An access token is needed"),
-            Self::HostNotAllowed => {
-                ("host_not_allowed", StatusCode::FORBIDDEN, "This host name is not served")
-            }
-            Self::RouteNotFound => ("route_not_found", StatusCode::NOT_FOUND, "There is no such route"),
-            Self::EnvironmentNotFound => {
-                ("environment_not_found", StatusCode::NOT_FOUND, "There is no such environment")
-            }
-            Self::FlagNotFound => ("flag_not_found", StatusCode::NOT_FOUND, "There is no such flag"),
-            Self::OverrideNotFound => {
-                ("override_not_found", StatusCode::NOT_FOUND, "There is no such override")
-            }
-            Self::MethodNotAllowed => {
-                ("method_not_allowed", StatusCode::METHOD_NOT_ALLOWED, "The route does not know this method")
-            }
-            Self::RequestTimeout => {
-                ("request_timeout", StatusCode::REQUEST_TIMEOUT, "The body took too long")
-            }
-            Self::FlagExists => ("flag_exists", StatusCode::CONFLICT, "The flag exists already"),
-            Self::PreconditionFailed => {
-                ("precondition_failed", StatusCode::PRECONDITION_FAILED, "The flag has changed meanwhile")
-            }
-            Self::BodyTooLarge => ("body_too_large", StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
-            Self::UnsupportedMediaType => {
-                ("unsupported_media_type", StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body must be JSON")
-            }
-            Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong here"),
-            Self::NotReady => ("not_ready", StatusCode::SERVICE_UNAVAILABLE, "The node is not ready"),
-            Self::Behind => ("behind", StatusCode::SERVICE_UNAVAILABLE, "The node is behind"),
-            Self::StoreUnavailable => {
-                ("store_unavailable", StatusCode::SERVICE_UNAVAILABLE, "The store cannot be reached")
-            }
-            Self::FlagUnreadable => {
-                ("flag_unreadable", StatusCode::SERVICE_UNAVAILABLE, "The flag cannot be read")
-            }
-            Self::IdempotencyKeyReused => (
-                "idempotency_key_reused",
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "The key belongs to another request",
-            ),
-            Self::IdempotencyKeysExhausted => (
-                "idempotency_keys_exhausted",
-                StatusCode::SERVICE_UNAVAILABLE,
-                "No more idempotency keys can be kept",
-            ),
-            Self::OutcomeUnknown => {
-                ("outcome_unknown", StatusCode::SERVICE_UNAVAILABLE, "The outcome of the write is unknown")
-            }
-            Self::Overloaded => ("overloaded", StatusCode::SERVICE_UNAVAILABLE, "Too many writes at once"),
-        }
-    }
-
-    pub(crate) const fn name(self) -> &'static str {
-        self.row().0
-    }
-
-    pub(crate) const fn status(self) -> StatusCode {
-        self.row().1
-    }
-
-    pub(crate) const fn title(self) -> &'static str {
-        self.row().2
-    }
-}
 
 /// Where a fault lies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, ToSchema)]
