@@ -66,7 +66,7 @@ pub(crate) struct Settings {
     #[arg(long, global = true, env = "HOST", default_value = "127.0.0.1")]
     pub(crate) host: String,
     /// The port to listen on; 0 picks a free one.
-    #[arg(long, global = true, env = "PORT", default_value_t = 3000)]
+    #[arg(long, global = true, env = "PORT", default_value_t = 3000, value_parser = port)]
     pub(crate) port: u16,
     /// What this node is called where nodes are listed; otherwise the address and the port that it listens on.
     #[arg(long, global = true, env = "NODE_NAME", value_name = "NAME")]
@@ -112,6 +112,11 @@ fn database_url(text: &str) -> Result<String, String> {
 
 fn redis_url(text: &str) -> Result<String, String> {
     not_empty(text).ok_or_else(|| "REDIS_URL is empty; unset it to do without Redis, or name one".to_owned())
+}
+
+/// Takes a port, and says the name of the variable: the argument alone would not be found in a file of settings.
+fn port(text: &str) -> Result<u16, String> {
+    text.parse().map_err(|_| "PORT must be a number from 0 to 65535".to_owned())
 }
 
 fn not_empty(text: &str) -> Option<String> {

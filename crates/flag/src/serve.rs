@@ -99,7 +99,15 @@ async fn stop_when_told(server: ServerHandle, leaving: Leaving) {
         }
     };
     let farewell = told().await;
-    tracing::info!("stopping when all requests are answered; once more to stop at once");
+    if farewell.is_zero() {
+        tracing::info!("stopping: finishing the requests that are under way; a second signal stops at once");
+    } else {
+        let seconds = farewell.as_secs();
+        tracing::info!(
+            "stopping: taking requests for {seconds} more seconds, then finishing those that are under way; a second \
+             signal stops at once"
+        );
+    }
     leaving.announce();
     if tokio::time::timeout(farewell, told()).await.is_ok() {
         return;

@@ -107,6 +107,8 @@ fn an_address_that_was_left_empty_is_refused_and_not_taken_for_another() {
         assert_eq!(code, Some(1));
         assert!(error.contains(advice), "{error}");
     }
+    let (_, _, error) = run(&settings.with("PORT", "abc"), &[]);
+    assert!(error.contains("PORT must be a number from 0 to 65535"), "{error}");
 }
 
 #[test]

@@ -93,3 +93,16 @@ async fn a_new_epoch_is_a_warning_with_both_versions() {
     let found = ["old_epoch", "old_revision", "epoch", "revision"].map(|name| line[name].clone());
     assert_eq!(found, [json!(old), json!(1), json!(new), json!(1)]);
 }
+
+#[test]
+fn a_node_that_is_told_to_stop_says_how_long_it_still_takes_requests() {
+    for (signal, words) in
+        [("TERM", "taking requests for 2 more seconds"), ("INT", "finishing the requests that are under way")]
+    {
+        let directory = tempfile::tempdir().unwrap();
+        let mut server = Server::start(&Settings::sqlite(directory.path()).with("LOG", "info"));
+        server.signal(signal);
+        server.line(&["\"message\":\"stopping", words]);
+        assert_eq!(server.ended(), Some(0));
+    }
+}
