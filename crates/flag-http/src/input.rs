@@ -1,6 +1,7 @@
 //! Input: from bytes to words of the core. Whatever is wrong with a body or a query is found in one pass and told in one answer.
 
 mod body;
+mod known;
 mod members;
 mod minimum;
 mod path;

@@ -58,10 +58,11 @@ pub(crate) fn check_headers(headers: &HeaderMap, limit: usize) -> Result<(), Pro
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let media_type = text(CONTENT_TYPE).unwrap_or_default().split(';').next().unwrap_or_default().trim();
     if !media_type.eq_ignore_ascii_case("application/json") {
-        return Err(Problem::new(
-            Code::UnsupportedMediaType,
-            "send the body with `Content-Type: application/json`",
-        ));
+        let found = if headers.contains_key(CONTENT_TYPE) { "names another type" } else { "is missing" };
+        let detail = format!(
+            "the header `Content-Type` {found}; send a JSON object, at least {{}}, with `Content-Type: application/json`"
+        );
+        return Err(Problem::new(Code::UnsupportedMediaType, detail));
     }
     if text(CONTENT_ENCODING).is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
         return Err(Problem::new(Code::UnsupportedMediaType, "send the body without a `Content-Encoding`"));
@@ -112,6 +113,10 @@ pub(crate) fn parse<T: Shape>(bytes: &[u8]) -> Result<T, Problem> {
         let at = error.valid_up_to();
         Problem::new(Code::MalformedJson, format!("the body is not UTF-8: byte {at} does not belong"))
     })?;
+    if text.trim_ascii().is_empty() {
+        let detail = "the body is empty; send a JSON object, at least {}";
+        return Err(Problem::new(Code::MalformedJson, detail));
+    }
     if is_too_deep(text) {
         return Err(Problem::new(Code::InvalidInput, format!("the body is nested more than {DEEPEST} deep")));
     }

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::known::Known;
 use super::percent;
 use super::value::Read;
 use crate::problem::{Code, Fault, Place, Problem};
@@ -19,6 +20,8 @@ pub(crate) struct Members<'a> {
     place: Place,
     left: Vec<(Cow<'a, str>, Value<'a>)>,
     repeated: Vec<String>,
+    /// The names that were asked for, to tell whoever misspelt one.
+    known: Known,
 }
 
 enum Value<'a> {
@@ -74,14 +77,14 @@ impl<'a> Members<'a> {
                 repeated.push(name.into_owned());
             }
         }
-        Self { place, left, repeated }
+        Self { place, left, repeated, known: Known::default() }
     }
 
     /// Up to how many names each is compared with each.
     const FEW: usize = 8;
 
     /// Takes a member that must be there.
-    pub(crate) fn required<T: Read>(&mut self, name: &str) -> Required<T> {
+    pub(crate) fn required<T: Read>(&mut self, name: &'static str) -> Required<T> {
         Required(match self.take(name) {
             None => Err("is required".to_owned()),
             Some(value) => value.read(),
@@ -89,7 +92,7 @@ impl<'a> Members<'a> {
     }
 
     /// Takes a member that may be missing or `null`.
-    pub(crate) fn optional<T: Read>(&mut self, name: &str) -> Optional<T> {
+    pub(crate) fn optional<T: Read>(&mut self, name: &'static str) -> Optional<T> {
         Optional(match self.take(name) {
             None | Some(Value::Json("null")) => Ok(None),
             Some(value) => value.read().map(Some),
@@ -97,7 +100,7 @@ impl<'a> Members<'a> {
     }
 
     /// Takes a member that must be there, but may be `null`.
-    pub(crate) fn nullable<T: Read>(&mut self, name: &str) -> Required<Option<T>> {
+    pub(crate) fn nullable<T: Read>(&mut self, name: &'static str) -> Required<Option<T>> {
         Required(match self.take(name) {
             None => Err("is required".to_owned()),
             Some(Value::Json("null")) => Ok(None),
@@ -105,7 +108,8 @@ impl<'a> Members<'a> {
         })
     }
 
-    fn take(&mut self, name: &str) -> Option<Value<'a>> {
+    fn take(&mut self, name: &'static str) -> Option<Value<'a>> {
+        self.known.note(name);
         let at = self.left.iter().position(|(known, _)| known == name)?;
         Some(self.left.swap_remove(at).1)
     }
@@ -117,7 +121,11 @@ impl<'a> Members<'a> {
         let name = |path: &Path| if place == Place::Body { camel(path) } else { path.to_string() };
         let found = report.into_inner().into_iter().map(|(path, error)| (name(&path), error.to_string()));
         let repeated = self.repeated.into_iter().map(|name| (name, "is given more than once".to_owned()));
-        let unknown = self.left.into_iter().map(|(name, _)| (name.into_owned(), "is unknown".to_owned()));
+        let known = self.known;
+        let unknown = self.left.into_iter().map(|(name, _)| {
+            let message = known.instead_of(&name);
+            (name.into_owned(), message)
+        });
         let faults: Vec<Fault> = found
             .chain(repeated)
             .chain(unknown)

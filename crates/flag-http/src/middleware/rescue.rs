@@ -5,12 +5,14 @@ use std::panic::AssertUnwindSafe;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::ServiceResponse;
-use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CONTENT_TYPE};
-use actix_web::{Error, HttpResponse, ResponseError};
+use actix_web::http::{Method, StatusCode};
+use actix_web::{Error, HttpRequest, HttpResponse, ResponseError};
+use flag_core::Level;
 use futures_util::FutureExt;
 
 use crate::problem::{Code, MEDIA_TYPE, Problem};
+use crate::routes::overrides;
 
 pub(crate) async fn check(
     answer: impl Future<Output = Result<ServiceResponse<impl MessageBody + 'static>, Error>>,
@@ -23,20 +25,29 @@ pub(crate) async fn check(
     match outcome {
         Ok(response) => {
             let response = response.map_into_boxed_body();
-            Ok(match problem(response.response()) {
+            Ok(match problem(response.response(), || advice(response.request())) {
                 None => response,
                 Some(problem) => response.into_response(problem.error_response()),
             })
         }
-        Err(error) => Err(problem(&error.error_response()).map_or(error, Error::from)),
+        Err(error) => Err(problem(&error.error_response(), || None).map_or(error, Error::from)),
     }
 }
 
 /// Marks an answer that is no success and still says all that it has to say, such as that of a health check.
 pub(crate) struct Deliberate;
 
+/// What to say to whoever wants to let somebody go and names nobody, as scripts do whose variable is empty.
+fn advice(request: &HttpRequest) -> Option<String> {
+    let path = request.path();
+    let (_, last) = path.strip_suffix('/').unwrap_or(path).rsplit_once('/')?;
+    let level = last.strip_suffix("-override").and_then(Level::named)?;
+    let is_due = request.method() == Method::DELETE;
+    is_due.then(|| format!("name the {level}: DELETE …/{level}-override/{{{}}}", overrides::member(level)))
+}
+
 /// The problem that a failure without a document should have been.
-fn problem(response: &HttpResponse<BoxBody>) -> Option<Problem> {
+fn problem(response: &HttpResponse<BoxBody>, advice: impl FnOnce() -> Option<String>) -> Option<Problem> {
     let status = response.status();
     let is_failure = status.is_client_error() || status.is_server_error();
     let is_document = || response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == MEDIA_TYPE);
@@ -44,12 +55,16 @@ fn problem(response: &HttpResponse<BoxBody>) -> Option<Problem> {
         return None;
     }
     Some(match status {
-        StatusCode::NOT_FOUND => Problem::new(Code::RouteNotFound, "see /docs for the routes that there are"),
+        StatusCode::NOT_FOUND => {
+            let detail = advice().unwrap_or_else(|| "see /docs for the routes that there are".to_owned());
+            Problem::new(Code::RouteNotFound, detail)
+        }
         StatusCode::METHOD_NOT_ALLOWED => {
             let methods = response.headers().get(ALLOW).cloned();
             let known =
                 methods.as_ref().and_then(|methods| methods.to_str().ok()).unwrap_or_default().to_owned();
-            Problem::new(Code::MethodNotAllowed, format!("the route knows {known}")).allow(methods)
+            let detail = advice().unwrap_or_else(|| format!("the route knows {known}"));
+            Problem::new(Code::MethodNotAllowed, detail).allow(methods)
         }
         StatusCode::PAYLOAD_TOO_LARGE => Problem::new(Code::BodyTooLarge, "the body is too large"),
         status if status.is_client_error() => {

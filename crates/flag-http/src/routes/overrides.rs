@@ -20,7 +20,7 @@ use crate::openapi::{MinRevisionHeader, PageQuery, UserOverrideSchema, WriteHead
 use crate::problem::{Problem, ProblemDocument};
 
 /// The member that names the subject of a level.
-const fn member(level: Level) -> &'static str {
+pub(crate) const fn member(level: Level) -> &'static str {
     match level {
         Level::User => "userId",
         Level::Group => "groupId",

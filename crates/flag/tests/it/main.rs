@@ -17,6 +17,7 @@ mod tables;
 mod wire;
 mod write;
 
+mod advice;
 mod bad_input;
 mod cluster;
 mod command_line;
