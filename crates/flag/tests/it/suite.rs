@@ -23,6 +23,7 @@ async fn run(fleet: impl Fn() -> Fleet) {
     part(fleet(), features::a_write_that_asks_for_what_is_changes_nothing).await;
     part(fleet(), overrides::pinning_and_releasing_work_at_every_level).await;
     part(fleet(), overrides::any_id_can_be_pinned_and_released).await;
+    part(fleet(), overrides::ids_are_compared_byte_by_byte).await;
     part(fleet(), overrides::a_flag_that_is_created_again_starts_clean).await;
     part(fleet(), lists::flags_are_listed_in_pages_and_found_by_text).await;
     part(fleet(), lists::overrides_are_listed_in_pages_by_level_and_prefix).await;

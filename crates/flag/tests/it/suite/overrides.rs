@@ -74,6 +74,19 @@ pub async fn any_id_can_be_pinned_and_released(client: Client) {
     }
 }
 
+pub async fn ids_are_compared_byte_by_byte(client: Client) {
+    client.post("/features", json!({"key": "f", "enabled": false})).await.expect(201);
+    for (level, member) in LEVELS {
+        let path = format!("/features/f/{level}-override");
+        client.post(&path, json!({member: "Zoé", "enabled": true})).await.expect(200);
+        for (id, enabled) in
+            [("Zoé", true), ("zoé", false), (" Zoé", false), ("Zoé ", false), ("Zoe\u{301}", false)]
+        {
+            assert_eq!(client.evaluate("f", json!({member: id})).await.0, enabled, "{id:?}");
+        }
+    }
+}
+
 pub async fn a_flag_that_is_created_again_starts_clean(client: Client) {
     for round in 0..2 {
         client.post("/features", json!({"key": "f", "enabled": false})).await.expect(201);
