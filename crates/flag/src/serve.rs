@@ -1,5 +1,6 @@
 //! `flag serve`: from settings to a server that runs until it is told to stop.
 
+use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::path::Path;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use actix_web::web::Data;
 use anyhow::{Context, bail};
 use flag_engine::{Engine, NodeId, NodeIdentity, Status, StoreStatus};
 use flag_http::{Access, AdminToken, Connections, Leaving, Limits, Node, Pages, Telemetry};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
@@ -53,9 +54,11 @@ pub(crate) async fn run(settings: Settings, env_file: Option<&Path>) -> anyhow::
     });
     let server =
         flag_http::serve(listener, node.clone(), Limits::default()).context("the server cannot start")?;
+    // Before it is said where the node listens: whoever reads that may stop it at once.
+    let orders = Orders::catch();
     tracing::info!(%address, "listening");
     welcome(address, &node, outage.as_deref());
-    let told_twice = stop_when_told(server.handle(), node.leaving.clone());
+    let told_twice = stop_when_told(orders, server.handle(), node.leaving.clone());
 
     let upkeep = tokio::spawn(async move {
         loop {
@@ -83,12 +86,24 @@ pub(crate) async fn run(settings: Settings, env_file: Option<&Path>) -> anyhow::
     outcome
 }
 
+/// The signals that tell the node to stop.
+struct Orders {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Orders {
+    /// From now on they no longer end the process by themselves.
+    fn catch() -> io::Result<Self> {
+        let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        Ok(Self { terminate, interrupt })
+    }
+}
+
 /// Takes leave at the first SIGTERM, and then lets the server finish what is under way; a SIGINT comes from somebody at a
 /// keyboard, who need not wait for a balancer to turn away. Ends at the second signal: then nothing is waited for.
-async fn stop_when_told(server: ServerHandle, leaving: Leaving) {
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
+async fn stop_when_told(orders: io::Result<Orders>, server: ServerHandle, leaving: Leaving) {
+    let Ok(Orders { mut terminate, mut interrupt }) = orders else {
         tracing::error!("signals cannot be caught; the server can only be killed");
         return std::future::pending().await;
     };
