@@ -26,8 +26,8 @@ pub(super) const SCENARIO: Scenario = Scenario {
         what: "meters are kept by path instead of by route",
         bug: Bug::Source(&[Edit {
             file: "crates/flag-http/src/middleware/trace.rs",
-            text: "            Ok(response) => (pattern(response.request()), response.status()),",
-            replacement: "            Ok(response) => (Some(Cow::Owned(response.request().path().to_owned())), response.status()),",
+            text: "            Ok(response) => (pattern(response.request()), response.response()),",
+            replacement: "            Ok(response) => (Some(Cow::Owned(response.request().path().to_owned())), response.response()),",
         }]),
     }],
 };
