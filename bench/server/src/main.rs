@@ -11,8 +11,7 @@ use flag_bench_server::{
     node::Program,
 };
 
-const USAGE: &str =
-    "(http | cluster) PROGRAM [--quick | --docs FOLDER] | load (PROGRAM | bare) SECONDS | writes PROGRAM SECONDS | bare";
+const USAGE: &str = "(http | cluster) PROGRAM [--quick | --docs FOLDER] | load (PROGRAM | bare) SECONDS | writes PROGRAM SECONDS | bare";
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -106,7 +106,7 @@ impl<'a> From<&'a Progress> for NodeDocument<'a> {
 /// Says which nodes have come to a revision, this node's own unless told; with `wait`, as soon as all have, or at the end
 /// of the wait. A node in another epoch has not.
 #[utoipa::path(
-    get, path = "/environments/{environment}/convergence", tag = "log",
+    get, path = "/environments/{environment}/convergence", operation_id = "readConvergence", tag = "log",
     params(
         ("environment" = String, Path, example = "default"),
         ("revision" = Option<u64>, Query, description = "The revision to come to"),
