@@ -68,7 +68,8 @@ pub(crate) struct Settings {
     /// The port to listen on; 0 picks a free one.
     #[arg(long, global = true, env = "PORT", default_value_t = 3000, value_parser = port)]
     pub(crate) port: u16,
-    /// What this node is called where nodes are listed; otherwise the address and the port that it listens on.
+    /// What this node is called where nodes are listed; otherwise the address that it listens on, or if that is every
+    /// address the name of the machine, and the port.
     #[arg(long, global = true, env = "NODE_NAME", value_name = "NAME")]
     node_name: Option<String>,
     /// The access token that every request but health checks must bear: at least 32 characters. Make one with `openssl
