@@ -86,7 +86,9 @@ impl Flag {
 #[derive(Clone, Copy)]
 pub(crate) struct Plan {
     seed: u64,
-    rollout: Option<Percentage>,
+    /// Of no meaning unless there is a rollout. That this stands apart spares the room that an [`Option`] takes.
+    rollout: Percentage,
+    is_rolled_out: bool,
     global: Variant,
     /// Whether anybody is pinned at all.
     is_pinning: bool,
@@ -96,13 +98,19 @@ impl Plan {
     #[inline]
     pub(crate) fn of(flag: &Flag) -> Self {
         let Flag { salt, rollout, global, overrides, .. } = flag;
-        Self { seed: salt.seed(), rollout: *rollout, global: *global, is_pinning: !overrides.is_empty() }
+        Self {
+            seed: salt.seed(),
+            rollout: rollout.unwrap_or(Percentage::NONE),
+            is_rolled_out: rollout.is_some(),
+            global: *global,
+            is_pinning: !overrides.is_empty(),
+        }
     }
 
     /// The answer to every context, if there is one.
     #[inline]
     pub(crate) fn plain(&self) -> Option<Evaluation> {
-        let is_plain = !self.is_pinning && self.rollout.is_none();
+        let is_plain = !self.is_pinning && !self.is_rolled_out;
         is_plain.then_some(Evaluation { variant: self.global, source: Source::GlobalDefault })
     }
 
@@ -114,11 +122,14 @@ impl Plan {
         {
             return evaluation;
         }
-        if let Some(rollout) = self.rollout
+        if self.is_rolled_out
             && let Some(unit) = context.unit()
         {
             let bucket = Bucket::under(unit, self.seed);
-            return Evaluation { variant: rollout.holds(bucket).into(), source: Source::PercentageRollout };
+            return Evaluation {
+                variant: self.rollout.holds(bucket).into(),
+                source: Source::PercentageRollout,
+            };
         }
         Evaluation { variant: self.global, source: Source::GlobalDefault }
     }

@@ -53,6 +53,7 @@ mod overrides;
 mod percentage;
 mod pins;
 mod quarantine;
+mod short_key;
 mod slots;
 mod snapshot;
 mod table_hash;

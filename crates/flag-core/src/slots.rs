@@ -10,18 +10,26 @@ use alloc::vec::Vec;
 
 use crate::table_hash::is_shortly_equal;
 
-/// The table. A clone shares everything until it is changed. Takes no memory of its own while it is empty.
+/// The table. A clone shares everything until it is changed. Takes no memory of its own while it is empty. Places are aligned
+/// as `A` is, which takes no room.
 #[derive(Clone)]
-pub(crate) struct Slots<T> {
-    places: Arc<[Place<T>]>,
+pub(crate) struct Slots<T, A = ()> {
+    places: Arc<[Place<T, A>]>,
     len: u32,
 }
 
+/// Where an entry may lie.
 #[derive(Clone)]
-struct Place<T> {
+pub(crate) struct Place<T, A> {
     hash: u64,
     entry: Option<T>,
+    _alignment: [A; 0],
 }
+
+/// The alignment of places that fill a cache line each, so that looking at a place is looking at one line.
+#[derive(Clone)]
+#[repr(align(64))]
+pub(crate) struct Line;
 
 /// What the first look at a table shows.
 pub(crate) enum Sight<'a, T> {
@@ -33,13 +41,13 @@ pub(crate) enum Sight<'a, T> {
     Unclear,
 }
 
-impl<T> Default for Slots<T> {
+impl<T, A> Default for Slots<T, A> {
     fn default() -> Self {
         Self { places: Arc::default(), len: 0 }
     }
 }
 
-impl<T> Slots<T> {
+impl<T, A> Slots<T, A> {
     /// A table of `entries`, which are in the order of their hashes.
     pub(crate) fn of(entries: Vec<(u64, T)>) -> Self {
         if entries.is_empty() {
@@ -55,7 +63,7 @@ impl<T> Slots<T> {
         }
         let mut entries = entries.into_iter().peekable();
         let laid = (0..places).map(|at| match entries.next_if(|(hash, _)| home(*hash, places) <= at) {
-            Some((hash, entry)) => Place { hash, entry: Some(entry) },
+            Some((hash, entry)) => Place { hash, entry: Some(entry), _alignment: [] },
             None => vacant(),
         });
         Self { places: laid.collect(), len }
@@ -96,7 +104,7 @@ impl<T> Slots<T> {
         id_of: impl Fn(&'a T) -> &'a [u8],
     ) -> Sight<'a, T> {
         let mut at = home(hash, self.places.len());
-        while let Some(Place { hash: found, entry: Some(entry) }) = self.places.get(at) {
+        while let Some(Place { hash: found, entry: Some(entry), .. }) = self.places.get(at) {
             if *found > hash {
                 break;
             }
@@ -129,7 +137,7 @@ impl<T> Slots<T> {
     }
 }
 
-impl<T: Clone> Slots<T> {
+impl<T: Clone, A: Clone> Slots<T, A> {
     /// The entry that is the one asked for, to be changed.
     pub(crate) fn get_mut(&mut self, hash: u64, is_it: impl Fn(&T) -> bool) -> Option<&mut T> {
         let at = self.place_of(hash, is_it)?;
@@ -138,7 +146,7 @@ impl<T: Clone> Slots<T> {
 
     /// Adds an entry, of which the table has none that is equal.
     pub(crate) fn insert(&mut self, hash: u64, entry: T) {
-        let mut moving = Place { hash, entry: Some(entry) };
+        let mut moving = Place { hash, entry: Some(entry), _alignment: [] };
         let is_roomy = self.len() * 8 < self.places.len() * 5;
         if is_roomy {
             let places = Arc::make_mut(&mut self.places);
@@ -184,8 +192,8 @@ impl<T: Clone> Slots<T> {
     }
 }
 
-fn vacant<T>() -> Place<T> {
-    Place { hash: 0, entry: None }
+fn vacant<T, A>() -> Place<T, A> {
+    Place { hash: 0, entry: None, _alignment: [] }
 }
 
 /// Whether entries of these hashes, which are in order, find room in so many places.
@@ -294,7 +302,7 @@ mod tests {
 
     #[test]
     fn a_table_has_twice_as_many_places_as_entries_and_each_lies_at_its_home() {
-        let slots = Slots::of(even(64));
+        let slots = Slots::<u32>::of(even(64));
         assert_eq!(slots.places.len(), 128);
         for (number, entry) in even(64) {
             let at = slots.places.iter().position(|place| place.entry == Some(entry)).unwrap();
@@ -307,12 +315,12 @@ mod tests {
     fn a_table_that_is_crowded_at_its_end_grows_by_a_third_until_all_fit() {
         let crowded = alloc::vec![(u64::MAX, 1), (u64::MAX, 2)];
         // 4, 6, 9, 13, 18: the first of which a sixteenth is a place.
-        assert_eq!(Slots::of(crowded).places.len(), 18);
+        assert_eq!(Slots::<u32>::of(crowded).places.len(), 18);
     }
 
     #[test]
     fn a_table_with_room_takes_an_entry_in_place_and_a_full_one_is_laid_anew() {
-        let mut slots = Slots::of(even(64));
+        let mut slots = Slots::<u32>::of(even(64));
         for number in 0..16 {
             let before = slots.places.as_ptr();
             slots.insert((number << 60) + 1, 100);

@@ -10,7 +10,8 @@ use crate::evaluate::{Evaluation, Plan};
 use crate::flag::Flag;
 use crate::names::FlagKey;
 use crate::quarantine::Quarantine;
-use crate::slots::{Sight, Slots};
+use crate::short_key::ShortKey;
+use crate::slots::{Line, Sight, Slots};
 use crate::table_hash::{short_table_hash, table_hash};
 use crate::trie::{Leaf, Trie};
 
@@ -196,8 +197,8 @@ impl Snapshot {
     pub(crate) fn insert(&mut self, flag: Flag) {
         let (hash, plan) = (flag.key.hash(), Plan::of(&flag));
         let slots = &mut self.flags.leaf_mut(hash).0;
-        let entry = Entry { plan, flag: Arc::new(flag) };
-        match slots.get_mut(hash, |old| old.flag.key == entry.flag.key) {
+        let entry = Entry { plan, key: ShortKey::of(&flag.key), flag: Arc::new(flag) };
+        match slots.get_mut(hash, |old| old.key() == entry.key()) {
             Some(old) => *old = entry,
             None => {
                 slots.insert(hash, entry);
@@ -208,7 +209,8 @@ impl Snapshot {
 
     pub(crate) fn remove(&mut self, key: &FlagKey) {
         let slots = &mut self.flags.leaf_mut(key.hash()).0;
-        self.len -= usize::from(slots.remove(key.hash(), |entry| entry.flag.key == *key).is_some());
+        let is_it = |entry: &Entry| entry.key() == key.as_str().as_bytes();
+        self.len -= usize::from(slots.remove(key.hash(), is_it).is_some());
     }
 
     /// Lets a key out of the quarantine.
@@ -237,17 +239,19 @@ impl fmt::Debug for Snapshot {
     }
 }
 
-/// A flag, and beside it what most evaluations need of it, so that they need not go there.
+/// A flag, and beside it what most evaluations need of it, so that they need not go there. Together with its hash it fills a
+/// cache line.
 #[derive(Clone)]
 struct Entry {
     plan: Plan,
+    key: ShortKey,
     flag: Arc<Flag>,
 }
 
 impl Entry {
     #[inline]
     fn key(&self) -> &[u8] {
-        self.flag.key.as_str().as_bytes()
+        self.key.bytes().unwrap_or_else(|| self.flag.key.as_str().as_bytes())
     }
 
     #[inline(never)]
@@ -258,13 +262,13 @@ impl Entry {
 
 /// A leaf of flags, few enough to be copied in a few microseconds.
 #[derive(Clone, Default)]
-struct Flags(Slots<Entry>);
+struct Flags(Slots<Entry, Line>);
 
 impl Leaf for Flags {
     const ROOT_BITS: u32 = 4;
 
     fn is_full(&self) -> bool {
-        self.0.len() >= 256
+        self.0.len() >= 128
     }
 
     fn split(&self, count: usize, choose: impl Fn(u64) -> usize) -> Vec<Self> {
@@ -285,15 +289,17 @@ impl Leaf for Flags {
 #[cfg(test)]
 mod tests {
     use alloc::format;
+    use alloc::string::String;
 
     use super::*;
     use crate::change::{self, Change};
+    use crate::slots::Place;
     use crate::variant::Variant;
 
     #[test]
     fn a_leaf_of_flags_is_split_when_it_is_full_and_not_before() {
         let mut snapshot = Snapshot::default();
-        for number in 0..256 {
+        for number in 0..128 {
             assert_eq!(snapshot.flags.leaves().count(), 1, "{number}");
             let key = format!("flag-{number}").parse().unwrap();
             let created = Change::flag_created(key, Variant::ON);
@@ -302,7 +308,30 @@ mod tests {
         assert_eq!(snapshot.flags.leaves().count(), 1);
         let created = Change::flag_created("one-more".parse().unwrap(), Variant::ON);
         snapshot = snapshot.with(&change::Entry::next(&snapshot, created)).unwrap();
-        assert_eq!((snapshot.len(), snapshot.flags.leaves().count()), (257, 16));
+        assert_eq!((snapshot.len(), snapshot.flags.leaves().count()), (129, 16));
+    }
+
+    #[test]
+    fn a_flag_fills_a_cache_line_of_its_leaf() {
+        assert_eq!(size_of::<Place<Entry, Line>>(), 64);
+        assert_eq!(align_of::<Place<Entry, Line>>(), 64);
+    }
+
+    #[test]
+    fn a_flag_is_found_by_its_key_however_long_that_is() {
+        let keys: Vec<String> = (1..=FlagKey::LIMIT).map(|length| "k".repeat(length)).collect();
+        let mut snapshot = Snapshot::default();
+        for key in &keys {
+            let created = Change::flag_created(key.parse().unwrap(), Variant::ON);
+            snapshot = snapshot.with(&change::Entry::next(&snapshot, created)).unwrap();
+        }
+        for key in &keys {
+            assert_eq!(snapshot.flag(key).unwrap().key.as_str(), key);
+            assert!(snapshot.evaluate(key, &Context::new()).is_some_and(Evaluation::enabled));
+            // One that differs in its last letter alone.
+            let other = format!("{}x", &key[1..]);
+            assert!(snapshot.flag(&other).is_none() && snapshot.evaluate(&other, &Context::new()).is_none());
+        }
     }
 
     #[test]

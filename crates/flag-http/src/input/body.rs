@@ -8,6 +8,7 @@ use std::time::Duration;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 use actix_web::web::{Bytes, Payload};
 use actix_web::{FromRequest, HttpRequest, dev};
+use futures_util::StreamExt;
 use garde::{Report, Validate};
 
 use super::members::Members;
@@ -74,7 +75,7 @@ pub(crate) fn check_headers(headers: &HeaderMap, limit: usize) -> Result<(), Pro
 }
 
 async fn receive(payload: Payload, limit: usize) -> Result<Bytes, Problem> {
-    let mut whole = pin!(payload.to_bytes_limited(limit));
+    let mut whole = pin!(join(payload, limit));
     // A small body comes with its head, and is handed on between the first time that it is asked for and the second. Only for
     // one that is on its way even then, a timer is worth its price.
     let mut looked = 0;
@@ -87,17 +88,32 @@ async fn receive(payload: Payload, limit: usize) -> Result<Bytes, Problem> {
             Poll::Pending
         }
     });
-    let received = match at_hand.await {
+    match at_hand.await {
         Some(received) => received,
-        None => tokio::time::timeout(PATIENCE, whole).await.map_err(|_| {
-            Problem::new(Code::RequestTimeout, format!("no whole body within {} s", PATIENCE.as_secs()))
-        })?,
-    };
-    match received {
-        Err(_) => Err(too_large(limit)),
-        Ok(Err(_)) => Err(cut_short()),
-        Ok(Ok(bytes)) => Ok(bytes),
+        None => tokio::time::timeout(PATIENCE, whole).await.unwrap_or_else(|_| {
+            let detail = format!("no whole body within {} s", PATIENCE.as_secs());
+            Err(Problem::new(Code::RequestTimeout, detail))
+        }),
     }
+}
+
+/// Puts the portions together in which a body arrives. Nearly always there is one, which is then taken as it is:
+/// `to_bytes_limited` of the framework would copy it into a buffer of 32 KiB.
+async fn join(mut payload: Payload, limit: usize) -> Result<Bytes, Problem> {
+    let (mut first, mut joined) = (Bytes::new(), Vec::new());
+    while let Some(portion) = payload.next().await {
+        let portion = portion.map_err(|_| cut_short())?;
+        if first.len() + joined.len() + portion.len() > limit {
+            return Err(too_large(limit));
+        }
+        if first.is_empty() && joined.is_empty() {
+            first = portion;
+        } else {
+            joined.extend_from_slice(&std::mem::take(&mut first));
+            joined.extend_from_slice(&portion);
+        }
+    }
+    Ok(if joined.is_empty() { first } else { joined.into() })
 }
 
 fn too_large(limit: usize) -> Problem {

@@ -215,13 +215,16 @@ pub(crate) async fn read(
 
 /// The flag that a path names, or the problem that there is none or that it cannot be read.
 pub(crate) fn find<'a>(snapshot: &'a Snapshot, key: &FlagKey) -> Result<&'a Flag, Problem> {
-    snapshot.flag(key.as_str()).ok_or_else(|| {
-        if snapshot.is_quarantined(key) {
-            Problem::unreadable(key)
-        } else {
-            Problem::new(Code::FlagNotFound, format!("there is no flag {key}"))
-        }
-    })
+    snapshot.flag(key.as_str()).ok_or_else(|| missing(snapshot, key))
+}
+
+/// Why `snapshot` has no flag `key`.
+pub(super) fn missing(snapshot: &Snapshot, key: &FlagKey) -> Problem {
+    if snapshot.is_quarantined(key) {
+        Problem::unreadable(key)
+    } else {
+        Problem::new(Code::FlagNotFound, format!("there is no flag {key}"))
+    }
 }
 
 /// Deletes a flag with everything that hangs on it. Its history stays.

@@ -19,6 +19,7 @@ mod write;
 
 mod advice;
 mod bad_input;
+mod bodies;
 mod cluster;
 mod command_line;
 mod crash;
