@@ -78,7 +78,14 @@ impl LoadedRows {
     /// The snapshot that the rows make up. Takes as long as putting every flag into a table.
     #[must_use]
     pub fn finish(self, version: Version) -> Snapshot {
-        let Self { flags, places, claims, nameless, .. } = self;
+        let Self { mut flags, places, claims, nameless, .. } = self;
+        for loaded in &mut flags {
+            if let Ok(flag) = &loaded.flag
+                && let Some(cause) = untimely(flag, version)
+            {
+                loaded.flag = Err(cause);
+            }
+        }
         let mut quarantine = Quarantine::default();
         (0..nameless).for_each(|_| quarantine.add_nameless());
         for (key, cause) in &claims {
@@ -109,6 +116,13 @@ impl LoadedRows {
     fn claim(&mut self, key: FlagKey, why: &dyn Display) {
         self.claims.entry(key).or_insert_with(|| cause(why));
     }
+}
+
+/// What is wrong with the revision of a flag, if something is: it is no change that its environment has come to. Whoever is
+/// shown such a revision could take a later state of the flag for this one.
+fn untimely(flag: &Flag, version: Version) -> Option<String> {
+    let (own, latest) = (flag.revision, version.revision);
+    (!(1..=latest).contains(&own)).then(|| format!("`revision` is {own}, and must be from 1 to {latest}"))
 }
 
 fn parse_key(text: &str) -> Result<FlagKey, Unreadable> {

@@ -69,29 +69,36 @@ impl Disk {
     /// Damages one of the files, if there is one.
     pub(crate) fn damage(&mut self, chance: &mut Chance) -> Result<Option<Damage>> {
         let path = self.folder.join(chance.pick(&GENERATIONS));
-        let Ok(mut content) = fs::read(&path) else { return Ok(None) };
-        if content.is_empty() {
-            return Ok(None);
+        let damage = damage(&path, 108, chance)?;
+        if matches!(damage, Some(Damage::CutShort | Damage::BitFlipped)) {
+            self.damaged.push(digest(&fs::read(path)?));
         }
-        let damage =
-            *chance.pick(&[Damage::CutShort, Damage::BitFlipped, Damage::BitFlipped, Damage::Removed]);
-        match damage {
-            Damage::Removed => {
-                fs::remove_file(&path)?;
-                return Ok(Some(damage));
-            }
-            Damage::CutShort => content.truncate(chance.place(content.len()) / 512 * 512),
-            Damage::BitFlipped => {
-                // A quarter of them in the header, which is a small part of the file.
-                let length = if chance.happens(25) { content.len().min(108) } else { content.len() };
-                let place = chance.place(length);
-                content[place] ^= 1 << chance.below(8);
-            }
-        }
-        self.damaged.push(digest(&content));
-        fs::write(&path, content).with_context(|| format!("write {}", path.display()))?;
-        Ok(Some(damage))
+        Ok(damage)
     }
+}
+
+/// Damages the file, if there is one and it is not empty: a quarter of the bits that flip are among so many bytes at its
+/// beginning, which are a small part of the file.
+pub(crate) fn damage(path: &Path, header: usize, chance: &mut Chance) -> Result<Option<Damage>> {
+    let Ok(mut content) = fs::read(path) else { return Ok(None) };
+    if content.is_empty() {
+        return Ok(None);
+    }
+    let damage = *chance.pick(&[Damage::CutShort, Damage::BitFlipped, Damage::BitFlipped, Damage::Removed]);
+    match damage {
+        Damage::Removed => {
+            fs::remove_file(path)?;
+            return Ok(Some(damage));
+        }
+        Damage::CutShort => content.truncate(chance.place(content.len()) / 512 * 512),
+        Damage::BitFlipped => {
+            let length = if chance.happens(25) { content.len().min(header) } else { content.len() };
+            let place = chance.place(length);
+            content[place] ^= 1 << chance.below(8);
+        }
+    }
+    fs::write(path, content).with_context(|| format!("write {}", path.display()))?;
+    Ok(Some(damage))
 }
 
 fn revision(content: &[u8]) -> Option<u64> {

@@ -14,6 +14,7 @@ mod digest;
 mod disk;
 mod journal;
 mod load;
+mod mount;
 mod mutant;
 mod node;
 mod observer;
@@ -123,14 +124,18 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Scenario>> {
     if names.is_empty() {
         return Ok(ALL.iter().collect());
     }
-    let find = |name: &String| {
-        let same = |scenario: &&Scenario| {
+    let mut chosen = Vec::new();
+    for name in names {
+        let before = chosen.len();
+        chosen.extend(ALL.iter().filter(|scenario| {
             let number = scenario.name.split('-').next().unwrap_or_default();
             scenario.name.eq_ignore_ascii_case(name) || number.eq_ignore_ascii_case(name)
-        };
-        ALL.iter().find(same).with_context(|| format!("there is no scenario {name}; --list names them"))
-    };
-    names.iter().map(find).collect()
+        }));
+        if chosen.len() == before {
+            bail!("there is no scenario {name}; --list names them");
+        }
+    }
+    Ok(chosen)
 }
 
 /// Runs scenarios, a line for each.
@@ -157,7 +162,7 @@ async fn hold(bench: &Bench, chosen: &[&'static Scenario]) -> Vec<Row> {
 fn name_those_not_run(rows: &[Row]) {
     let names: Vec<&str> = rows.iter().filter(|row| row.is_not_run()).map(|row| row.scenario.name).collect();
     if !names.is_empty() {
-        println!("{} scenarios were not run, for want of a program: {}", names.len(), names.join(" "));
+        println!("{} scenarios were not run, for want of what they need: {}", names.len(), names.join(" "));
     }
 }
 

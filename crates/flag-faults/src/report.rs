@@ -19,7 +19,7 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// Whether nothing was tried, for want of a program.
+    /// Whether nothing was tried, for want of what it needs.
     pub(crate) fn is_not_run(&self) -> bool {
         self.outcome.as_ref().is_err_and(anyhow::Error::is::<NotRun>)
     }

@@ -22,6 +22,7 @@ mod herd;
 mod killed;
 mod memory;
 mod migrations;
+mod mounted;
 mod pooler;
 mod readers;
 mod restored;
@@ -66,6 +67,7 @@ pub(crate) const ALL: &[Scenario] = &[
     dark::SCENARIO,
     restored::SCENARIO,
     full::SCENARIO,
+    mounted::SCENARIO,
     migrations::SCENARIO,
     killed::SCENARIO,
 ];

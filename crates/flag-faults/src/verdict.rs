@@ -8,7 +8,7 @@ use std::time::Duration;
 #[error("{0}")]
 pub(crate) struct Violation(pub(crate) String);
 
-/// A program that the scenario needs is missing on this machine: nothing was tried, and nothing is proved.
+/// A program or a right that the scenario needs is missing on this machine: nothing was tried, and nothing is proved.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct NotRun(pub(crate) String);

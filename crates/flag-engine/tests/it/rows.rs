@@ -105,6 +105,20 @@ fn a_flag_row_is_held_to_the_name_that_it_is_filed_under() {
 }
 
 #[test]
+fn a_flag_was_changed_when_its_environment_says_or_before() {
+    for (revision, expected) in [
+        ("0", vec!["d: `revision` is 0, and must be from 1 to 9"]),
+        ("9", vec![]),
+        ("10", vec!["d: `revision` is 10, and must be from 1 to 9"]),
+    ] {
+        let text = document("d").replace("\"revision\":1", &format!("\"revision\":{revision}"));
+        let snapshot = loaded(|rows| rows.flag(Ok("d"), Ok(&text)));
+        assert_eq!(causes(&snapshot), expected, "{revision}");
+        assert_eq!(snapshot.len(), 4 - expected.len());
+    }
+}
+
+#[test]
 fn an_override_of_a_flag_that_has_no_row_keeps_its_name_from_being_taken() {
     let snapshot = loaded(|rows| {
         rows.pin(Ok("lost"), Ok("user"), Ok("u"), Ok("on"));

@@ -67,7 +67,7 @@ const BACK_WITHIN: Duration = Duration::from_secs(10);
 
 /// What is done to the rows of the flag `{key}`; a flag for each. Every column has a wrong type, a wrong value, nothing, and too
 /// much of it, where its type allows that.
-const BROKEN: [&str; 32] = [
+const BROKEN: [&str; 34] = [
     "UPDATE flags SET environment = NULL WHERE key = '{key}'",
     "UPDATE flags SET environment = 'elsewhere' WHERE key = '{key}'",
     "UPDATE flags SET key = NULL WHERE key = '{key}'",
@@ -88,6 +88,8 @@ const BROKEN: [&str; 32] = [
     "UPDATE flags SET document = document || '{\"salt\": \"\"}' WHERE key = '{key}'",
     "UPDATE flags SET document = document || '{\"revision\": 1e30}' WHERE key = '{key}'",
     "UPDATE flags SET document = document || '{\"revision\": -1}' WHERE key = '{key}'",
+    "UPDATE flags SET document = document || '{\"revision\": 0}' WHERE key = '{key}'",
+    "UPDATE flags SET document = document || '{\"revision\": 1000000000}' WHERE key = '{key}'",
     "UPDATE flags SET document = document || '{\"createdAt\": \"today\"}' WHERE key = '{key}'",
     "UPDATE flags SET document = document || '{\"updatedAt\": null}' WHERE key = '{key}'",
     "UPDATE flags SET document = document || '{\"description\": 7}' WHERE key = '{key}'",

@@ -12,7 +12,7 @@ use crate::api::Api;
 use crate::chance::Chance;
 use crate::database::{Enabled, MOVE_ON, document};
 use crate::digest;
-use crate::disk::Disk;
+use crate::disk::{self, Disk};
 use crate::journal::{Journal, Outcome, Tally};
 use crate::load::{Running, write_on};
 use crate::mutant::{Bug, Edit, Mutant};
@@ -25,7 +25,8 @@ use crate::verdict::{Figures, Times, must};
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "T16-crashes",
     sentence: "nodes of PostgreSQL and of SQLite are killed at random moments of saves and commits; files on their disks are cut \
-               short and have bits flipped; a node starts from the first whole file or from none, and no acknowledged write is lost",
+               short and have bits flipped; a node starts from the first whole file or from none, no acknowledged write is lost, and \
+               nodes of SQLite hear of one another again",
     target: "500 kills, 0 panics, 0 unverified starts, 0 writes lost",
     run: |bench| Box::pin(run(bench)),
     mutants: &[
@@ -69,6 +70,14 @@ pub(super) const SCENARIO: Scenario = Scenario {
             }]),
         },
         Mutant {
+            what: "a damaged file of heartbeats is kept",
+            bug: Bug::Source(&[Edit {
+                file: "crates/flag-store-sqlite/src/heartbeats.rs",
+                text: "            if is_damage(error) {",
+                replacement: "            if is_damage(error) && false {",
+            }]),
+        },
+        Mutant {
             what: "SQLite acknowledges every eighth batch without committing it",
             bug: Bug::Source(&[Edit {
                 file: "crates/flag-store-sqlite/src/write.rs",
@@ -94,7 +103,7 @@ const HEALED_WITHIN: Duration = Duration::from_secs(10);
 
 async fn run(bench: Bench) -> Result<Figures> {
     let kept = Kept::run(&bench).await?;
-    let embedded = embedded(&bench).await?;
+    let embedded = Embedded::run(&bench).await?;
     let (tally, kills) = (kept.tally, kept.ready.len() + kept.without);
     Ok(Figures::default()
         .with(format!(
@@ -104,7 +113,12 @@ async fn run(bench: Bench) -> Result<Figures> {
         .with(format!("{} starts from a whole file, ready after {}", kept.ready.len(), kept.ready.line()))
         .with(format!("{} with none left, not ready", kept.without))
         .with(tally.line())
-        .with(format!("{} kills with SQLite: {}", embedded.0, embedded.1.line())))
+        .with(format!(
+            "{} kills with SQLite, its file of heartbeats damaged {} times: {}",
+            embedded.kills,
+            embedded.damaged,
+            embedded.tally.line()
+        )))
 }
 
 /// What came of the node that keeps its flags on its disk.
@@ -261,26 +275,57 @@ async fn finds_nothing(site: &Site) -> Result<()> {
     no_panic(node)
 }
 
-/// A node of SQLite is killed while it commits: how often, and what came of the writes.
-async fn embedded(bench: &Bench) -> Result<(usize, Tally)> {
-    let directory = TempDir::with_prefix("flag-faults-")?;
-    let recipe = Recipe::sqlite(bench, directory.path());
-    let (api, journal, mut chance) = (Api::new(), Journal::default(), bench.chance("embedded"));
-    let kills = bench.pick(12, 250);
-    for round in 0..kills {
-        let mut node = recipe.start().await?;
+/// What came of the node of SQLite, which is killed while it commits.
+struct Embedded {
+    kills: usize,
+    /// How often the file was damaged in which nodes report themselves.
+    damaged: usize,
+    tally: Tally,
+}
+
+impl Embedded {
+    async fn run(bench: &Bench) -> Result<Self> {
+        let directory = TempDir::with_prefix("flag-faults-")?;
+        let recipe = Recipe::sqlite(bench, directory.path());
+        let heartbeats = directory.path().join("data/flags.db.nodes");
+        let (api, journal, mut chance) = (Api::new(), Journal::default(), bench.chance("embedded"));
+        let (kills, mut damaged) = (bench.pick(12, 250), 0);
+        for round in 0..kills {
+            let mut node = recipe.start().await?;
+            ready(&api, &node, HEALED_WITHIN).await?;
+            reports_itself(&api, &node, bench.within(HEALED_WITHIN)).await?;
+            let writers = write_at(&api, node.url(), &journal, bench, &format!("embedded {round}"));
+            sleep(chance.millis(5, 250)).await;
+            node.kill()?;
+            writers.finish().await?;
+            no_panic(&node)?;
+            damaged += usize::from(disk::damage(&heartbeats, 100, &mut chance)?.is_some());
+        }
+        let node = recipe.start().await?;
         ready(&api, &node, HEALED_WITHIN).await?;
-        let writers = write_at(&api, node.url(), &journal, bench, &format!("embedded {round}"));
-        sleep(chance.millis(5, 250)).await;
-        node.kill()?;
-        writers.finish().await?;
-        no_panic(&node)?;
+        let tally = settle(&api, node.url(), &journal).await?;
+        must!(tally.acknowledged > kills && damaged > 0, "{damaged} damaged, and only {}", tally.line());
+        Ok(Self { kills, damaged, tally })
     }
-    let node = recipe.start().await?;
-    ready(&api, &node, HEALED_WITHIN).await?;
-    let tally = settle(&api, node.url(), &journal).await?;
-    must!(tally.acknowledged > kills, "only {}", tally.line());
-    Ok((kills, tally))
+}
+
+/// Waits until the node hears of itself, through its file of heartbeats.
+async fn reports_itself(api: &Api, node: &Node, limit: Duration) -> Result<()> {
+    let (began, name) = (Instant::now(), node.url().trim_start_matches("http://"));
+    loop {
+        let reply = api.get(node.url(), "/environments/default/convergence").await?;
+        let nodes = reply.json()?["nodes"].as_array().cloned().unwrap_or_default();
+        if nodes.iter().any(|found| found["name"] == name && found["silent"] == false) {
+            return Ok(());
+        }
+        must!(
+            began.elapsed() < limit,
+            "a node does not hear of itself within {limit:?}: {}\n{}",
+            reply.text,
+            node.log()
+        );
+        sleep(Duration::from_millis(20)).await;
+    }
 }
 
 pub(super) async fn ready(api: &Api, node: &Node, limit: Duration) -> Result<()> {
