@@ -36,8 +36,10 @@ pub struct Pace {
 }
 
 impl Pace {
+    /// Many short turns rather than few long ones: a machine that slows down for a while then does so to everybody alike, and
+    /// what disturbs one turn spoils one of many.
     pub const USUAL: Self =
-        Self { rounds: 15, warm_up: Duration::from_millis(200), sample: Duration::from_millis(1_000) };
+        Self { rounds: 60, warm_up: Duration::from_millis(100), sample: Duration::from_millis(250) };
     pub const QUICK: Self =
         Self { rounds: 3, warm_up: Duration::from_millis(50), sample: Duration::from_millis(200) };
 }
@@ -105,6 +107,7 @@ pub struct Measured {
     pub rate: f64,
     /// Workers of each server.
     pub workers: usize,
+    pub pace: Pace,
 }
 
 impl Measured {
@@ -160,7 +163,7 @@ pub fn measure(program: &Program, pace: Pace) -> Result<Measured> {
         let throughputs = samples[0].saturated.iter().map(|outcome| outcome.throughput);
         rate = CALM * crate::statistic::Spread::of(throughputs).median;
     }
-    Ok(Measured { samples, rate, workers: cores.of_a_server() })
+    Ok(Measured { samples, rate, workers: cores.of_a_server(), pace })
 }
 
 /// Asks one server, the bare one if no program is named, for a while.

@@ -46,17 +46,17 @@ fn figures(outcomes: &[Outcome], figure: impl Fn(&Outcome) -> f64) -> Vec<f64> {
 /// The section of docs/benchmarks.md.
 pub fn text(measured: &Measured) -> String {
     let (workers, rate) = (measured.workers, short((measured.rate / 100.0).round() * 100.0));
+    let (rounds, sample) = (measured.pace.rounds, measured.pace.sample.as_millis());
     let mut text = format!(
         "## Evaluation over HTTP\n\n\
         `cargo xtask bench http` runs the release build on SQLite, and beside it a bare actix-web server with as many workers \
         ({workers}), which reads the same JSON and writes the same JSON by serde, without logic, middleware or headers of its own. \
         Servers have one half of the cores and whoever asks the other. {CONNECTIONS} connections that stay open ask \
-        `POST /features/{{key}}/evaluate`, one question at a time, each answer held against the expected one. Servers take turns, a \
-        second each, for {} rounds; figures are medians over the rounds, and ratios are medians of the ratio within a round, with \
+        `POST /features/{{key}}/evaluate`, one question at a time, each answer held against the expected one. Servers take turns of \
+        {sample} ms for {rounds} rounds; figures are medians over the rounds, and ratios are medians of the ratio within a round, with \
         quartiles in brackets. CPU is what the kernel's scheduler counted for the server's threads. Latencies are taken at {rate} \
         questions a second, half of what the bare server can do, from when a question was due.\n\n\
         Measured on {}.\n\n",
-        measured.samples[0].saturated.len(),
         machine::description(),
     );
     text += &standings(measured);
