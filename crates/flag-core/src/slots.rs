@@ -53,7 +53,7 @@ impl<T, A> Slots<T, A> {
         if entries.is_empty() {
             return Self::default();
         }
-        #[expect(clippy::cast_possible_truncation, reason = "tables are leaves, of a few hundred entries")]
+        #[expect(clippy::cast_possible_truncation, reason = "as many entries would not fit into memory")]
         let len = entries.len() as u32;
         // Twice as many places as entries, so that most lie at home and all of a run in one cache line.
         let mut places = entries.len() * 2;

@@ -60,11 +60,18 @@ pub struct Snapshot {
 impl Snapshot {
     /// An environment that stands at `version` with `flags`; of two flags with one key the later counts.
     pub fn new(version: Version, flags: impl IntoIterator<Item = Flag>) -> Self {
-        let mut snapshot = Self { version, ..Self::default() };
-        for flag in flags {
-            snapshot.insert(flag);
-        }
-        snapshot
+        let mut entries: Vec<(u64, Entry)> =
+            flags.into_iter().map(|flag| (flag.key.hash(), Entry::of(flag))).collect();
+        entries.sort_by(|(one, a), (other, b)| one.cmp(other).then_with(|| a.key().cmp(b.key())));
+        entries.dedup_by(|(_, later), (_, earlier)| {
+            let is_same = later.key() == earlier.key();
+            if is_same {
+                core::mem::swap(later, earlier);
+            }
+            is_same
+        });
+        let len = entries.len();
+        Self { version, flags: Trie::of(Flags(Slots::of(entries))), len, quarantine: None }
     }
 
     /// The same without the flags that cannot be read. A flag of such a key is taken out.
@@ -135,7 +142,7 @@ impl Snapshot {
         self.entry(key).map(|entry| &*entry.flag)
     }
 
-    /// Every flag, in an order that follows from the keys alone but means nothing to a reader.
+    /// Every flag, in an order that means nothing to a reader.
     pub fn flags(&self) -> impl Iterator<Item = &Flag> {
         self.entries().map(|entry| &*entry.flag)
     }
@@ -195,9 +202,8 @@ impl Snapshot {
     }
 
     pub(crate) fn insert(&mut self, flag: Flag) {
-        let (hash, plan) = (flag.key.hash(), Plan::of(&flag));
+        let (hash, entry) = (flag.key.hash(), Entry::of(flag));
         let slots = &mut self.flags.leaf_mut(hash).0;
-        let entry = Entry { plan, key: ShortKey::of(&flag.key), flag: Arc::new(flag) };
         match slots.get_mut(hash, |old| old.key() == entry.key()) {
             Some(old) => *old = entry,
             None => {
@@ -249,6 +255,10 @@ struct Entry {
 }
 
 impl Entry {
+    fn of(flag: Flag) -> Self {
+        Self { plan: Plan::of(&flag), key: ShortKey::of(&flag.key), flag: Arc::new(flag) }
+    }
+
     #[inline]
     fn key(&self) -> &[u8] {
         self.key.bytes().unwrap_or_else(|| self.flag.key.as_str().as_bytes())
@@ -309,6 +319,19 @@ mod tests {
         let created = Change::flag_created("one-more".parse().unwrap(), Variant::ON);
         snapshot = snapshot.with(&change::Entry::next(&snapshot, created)).unwrap();
         assert_eq!((snapshot.len(), snapshot.flags.leaves().count()), (129, 16));
+    }
+
+    #[test]
+    fn of_two_flags_with_one_key_the_later_counts() {
+        let mut one_by_one = Snapshot::default();
+        for number in 0..300 {
+            let created = Change::flag_created(format!("flag-{number}").parse().unwrap(), Variant::ON);
+            one_by_one = one_by_one.with(&change::Entry::next(&one_by_one, created)).unwrap();
+        }
+        let earlier = one_by_one.flags().map(|flag| Flag { global: Variant::OFF, ..flag.clone() });
+        let at_once = Snapshot::new(one_by_one.version(), earlier.chain(one_by_one.flags().cloned()));
+        assert_eq!((at_once.len(), &at_once), (300, &one_by_one));
+        assert_eq!(at_once.flags().count(), 300);
     }
 
     #[test]

@@ -38,13 +38,17 @@ pub(crate) trait Leaf: Clone + Default {
 #[derive(Clone)]
 pub(crate) struct Trie<L>(Node<L>);
 
-/// Aligned so that looking at a node is looking at one cache line.
 #[derive(Clone)]
-#[repr(align(64))]
 enum Node<L> {
     Leaf(L),
-    Branch(Arc<[Node<L>]>),
+    Branch(Arc<[Child<L>]>),
 }
+
+/// A node among others, aligned so that looking at it is looking at one cache line. The root lies in whatever owns the trie, and
+/// takes no more room there than it needs.
+#[derive(Clone)]
+#[repr(align(64))]
+struct Child<L>(Node<L>);
 
 impl<L: Default> Default for Trie<L> {
     fn default() -> Self {
@@ -53,6 +57,20 @@ impl<L: Default> Default for Trie<L> {
 }
 
 impl<L: Leaf> Trie<L> {
+    /// A trie of all that is in `leaf`, however much that is. Makes each leaf once, where adding one entry after another would
+    /// make it many times.
+    pub(crate) fn of(leaf: L) -> Self {
+        Self(Self::settled(leaf, Level::root::<L>()))
+    }
+
+    fn settled(leaf: L, level: Level) -> Node<L> {
+        if !leaf.is_full() || level.below().shift > CHOOSING {
+            return Node::Leaf(leaf);
+        }
+        let parts = leaf.split(1 << level.bits, |hash| level.child(hash));
+        Node::Branch(parts.into_iter().map(|part| Child(Self::settled(part, level.below()))).collect())
+    }
+
     /// The leaf where `hash` belongs.
     #[inline]
     pub(crate) fn leaf(&self, hash: u64) -> Option<&L> {
@@ -62,7 +80,7 @@ impl<L: Leaf> Trie<L> {
             match node {
                 Node::Leaf(leaf) => return Some(leaf),
                 Node::Branch(children) => {
-                    node = children.get(level.child(hash))?;
+                    node = &children.get(level.child(hash))?.0;
                     level = level.below();
                 }
             }
@@ -84,7 +102,7 @@ impl<L: Leaf> Trie<L> {
         match node {
             Node::Branch(children) => {
                 #[expect(clippy::indexing_slicing, reason = "a branch has a child for every choice")]
-                let next = &mut Arc::make_mut(children)[level.child(hash)];
+                let Child(next) = &mut Arc::make_mut(children)[level.child(hash)];
                 Self::descend(next, hash, level.below())
             }
             Node::Leaf(leaf) => leaf,
@@ -93,7 +111,7 @@ impl<L: Leaf> Trie<L> {
 
     fn branch(leaf: &L, level: Level) -> Node<L> {
         let parts = leaf.split(1 << level.bits, |hash| level.child(hash));
-        Node::Branch(parts.into_iter().map(Node::Leaf).collect())
+        Node::Branch(parts.into_iter().map(|part| Child(Node::Leaf(part))).collect())
     }
 
     /// Shows every leaf that `other` does not share to `visit`, with the one leaf of `other` where all of its entries belong
@@ -107,12 +125,12 @@ impl<L: Leaf> Trie<L> {
         match (node, other) {
             (Node::Branch(children), Node::Branch(others)) if Arc::ptr_eq(children, others) => {}
             (Node::Branch(children), Node::Branch(others)) => {
-                for (child, other) in children.iter().zip(others.iter()) {
+                for (Child(child), Child(other)) in children.iter().zip(others.iter()) {
                     Self::compare(child, other, visit);
                 }
             }
             (Node::Branch(children), Node::Leaf(_)) => {
-                for child in children.iter() {
+                for Child(child) in children.iter() {
                     Self::compare(child, other, visit);
                 }
             }
@@ -124,17 +142,31 @@ impl<L: Leaf> Trie<L> {
 
     /// Every leaf, in an order that follows from the hashes.
     pub(crate) fn leaves(&self) -> Leaves<'_, L> {
-        let mut path = array::from_fn(|_| slice::Iter::default());
-        path[0] = slice::from_ref(&self.0).iter();
-        Leaves { path, depth: 0 }
+        Leaves { root: Some(&self.0), path: array::from_fn(|_| slice::Iter::default()), depth: 0 }
     }
 }
 
 /// The way through a trie, leaf by leaf; allocates nothing.
 pub(crate) struct Leaves<'a, L> {
-    /// What is still to be visited of the node at each depth, the root included.
-    path: [slice::Iter<'a, Node<L>>; LEVELS],
+    /// The root, unless it was visited.
+    root: Option<&'a Node<L>>,
+    /// What is still to be visited below the node at each depth, the root included.
+    path: [slice::Iter<'a, Child<L>>; LEVELS],
     depth: usize,
+}
+
+impl<'a, L> Leaves<'a, L> {
+    fn next_node(&mut self) -> Option<&'a Node<L>> {
+        if let Some(root) = self.root.take() {
+            return Some(root);
+        }
+        loop {
+            match self.path.get_mut(self.depth)?.next() {
+                Some(Child(node)) => return Some(node),
+                None => self.depth = self.depth.checked_sub(1)?,
+            }
+        }
+    }
 }
 
 impl<'a, L> Iterator for Leaves<'a, L> {
@@ -142,13 +174,12 @@ impl<'a, L> Iterator for Leaves<'a, L> {
 
     fn next(&mut self) -> Option<&'a L> {
         loop {
-            match self.path.get_mut(self.depth)?.next() {
-                Some(Node::Leaf(leaf)) => return Some(leaf),
-                Some(Node::Branch(children)) => {
+            match self.next_node()? {
+                Node::Leaf(leaf) => return Some(leaf),
+                Node::Branch(children) => {
                     self.depth += 1;
                     *self.path.get_mut(self.depth)? = children.iter();
                 }
-                None => self.depth = self.depth.checked_sub(1)?,
             }
         }
     }
@@ -237,6 +268,19 @@ mod tests {
             let mut expected = hashes;
             expected.sort_unstable();
             assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn a_trie_made_of_one_leaf_is_the_trie_that_its_entries_would_have_made() {
+        let spread: Vec<u64> =
+            (0..500_u64).map(|number| number.wrapping_mul(0x9E37_79B9_7F4A_7C15)).collect();
+        let alike: Vec<u64> = (0..100).map(|number| number << 32 | 0x1234_5678).collect();
+        for hashes in [Vec::new(), alloc::vec![1, 2, 3], spread, alike] {
+            let trie = Trie::of(Few(hashes.clone()));
+            assert!(hashes.iter().all(|hash| trie.leaf(*hash).unwrap().0.contains(hash)));
+            assert!(trie.leaves().all(|leaf| leaf.0.len() < 4 || hashes.len() == 100));
+            assert_eq!(listed(&trie), listed(&of(&hashes)));
         }
     }
 
