@@ -66,9 +66,10 @@ impl Disk {
         })
     }
 
-    /// Damages one of the files, if there is one.
+    /// Damages one of the files, if there is one; half of the times the newest, from which a node would start.
     pub(crate) fn damage(&mut self, chance: &mut Chance) -> Result<Option<Damage>> {
-        let path = self.folder.join(chance.pick(&GENERATIONS));
+        let name = if chance.happens(50) { &GENERATIONS[0] } else { chance.pick(&GENERATIONS[1..]) };
+        let path = self.folder.join(name);
         let damage = damage(&path, 108, chance)?;
         if matches!(damage, Some(Damage::CutShort | Damage::BitFlipped)) {
             self.damaged.push(digest(&fs::read(path)?));
@@ -84,7 +85,11 @@ pub(crate) fn damage(path: &Path, header: usize, chance: &mut Chance) -> Result<
     if content.is_empty() {
         return Ok(None);
     }
-    let damage = *chance.pick(&[Damage::CutShort, Damage::BitFlipped, Damage::BitFlipped, Damage::Removed]);
+    let damage = match chance.below(6) {
+        0 => Damage::CutShort,
+        1 => Damage::Removed,
+        _ => Damage::BitFlipped,
+    };
     match damage {
         Damage::Removed => {
             fs::remove_file(path)?;

@@ -146,7 +146,7 @@ impl Kept {
             writers.finish().await?;
             no_panic(&site.nodes[0])?;
             // Sometimes several at once, so that now and then nothing is left.
-            for _ in 0..*chance.pick(&[0, 0, 1, 1, 2, 6]) {
+            for _ in 0..*chance.pick(&[0, 1, 1, 1, 2, 6]) {
                 damaged += usize::from(disk.damage(&mut chance)?.is_some());
             }
             let expected = disk.first_whole();

@@ -35,11 +35,11 @@ pub(super) const SCENARIO: Scenario = Scenario {
             }]),
         },
         Mutant {
-            what: "a file is written in its place",
+            what: "a disk that takes nothing is up",
             bug: Bug::Source(&[Edit {
-                file: "crates/flag-cache-disk/src/generations.rs",
-                text: "        let unfinished = self.path(UNFINISHED);\n",
-                replacement: "        let unfinished = self.path(NEWEST);\n",
+                file: "crates/flag-cache-disk/src/keeper.rs",
+                text: "self.is_up.swap(outcome.is_ok(), Ordering::Relaxed)",
+                replacement: "self.is_up.swap(true, Ordering::Relaxed)",
             }]),
         },
         Mutant {
