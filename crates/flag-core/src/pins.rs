@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use core::num::NonZeroU16;
 
 use crate::slots::Slots;
+use crate::table_hash::is_shortly_equal;
 use crate::trie::Leaf;
 use crate::variant::Variant;
 
@@ -47,7 +48,9 @@ impl Pins {
 
     #[inline]
     pub(crate) fn get(&self, hash: u64, subject: &str) -> Option<Variant> {
-        self.slots.get(hash, subject.as_bytes(), |pin| self.id(pin)).map(|pin| pin.variant)
+        let id = subject.as_bytes();
+        let is_shortly = |pin: &Pin| is_shortly_equal(self.id(pin), id);
+        self.slots.get(hash, is_shortly, |pin| self.id(pin) == id).map(|pin| pin.variant)
     }
 
     /// Pins `subject`, and gives what it was pinned to before.

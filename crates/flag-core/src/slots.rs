@@ -8,8 +8,6 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use crate::table_hash::is_shortly_equal;
-
 /// The table. A clone shares everything until it is changed. Takes no memory of its own while it is empty. Places are aligned
 /// as `A` is, which takes no room.
 #[derive(Clone)]
@@ -79,38 +77,32 @@ impl<T, A> Slots<T, A> {
         self.len as usize
     }
 
-    /// The entry of this hash and this id.
+    /// The entry of this hash that is the one asked for. `is_shortly` may be wrong in one way: it need not know its own.
     #[inline]
-    pub(crate) fn get<'a>(
-        &'a self,
+    pub(crate) fn get(
+        &self,
         hash: u64,
-        id: &[u8],
-        id_of: impl Fn(&'a T) -> &'a [u8],
-    ) -> Option<&'a T> {
-        match self.first_sight(hash, id, &id_of) {
+        is_shortly: impl Fn(&T) -> bool,
+        is_it: impl Fn(&T) -> bool,
+    ) -> Option<&T> {
+        match self.first_sight(hash, is_shortly) {
             Sight::Found(entry) => Some(entry),
             Sight::Absent => None,
-            Sight::Unclear => self.search(hash, id, id_of),
+            Sight::Unclear => self.search(hash, is_it),
         }
     }
 
     /// As [`get`](Self::get), as far as it goes without calling anything: whoever inlines this has to keep nothing for
     /// after a call.
     #[inline]
-    pub(crate) fn first_sight<'a>(
-        &'a self,
-        hash: u64,
-        id: &[u8],
-        id_of: impl Fn(&'a T) -> &'a [u8],
-    ) -> Sight<'a, T> {
+    pub(crate) fn first_sight(&self, hash: u64, is_shortly: impl Fn(&T) -> bool) -> Sight<'_, T> {
         let mut at = home(hash, self.places.len());
         while let Some(Place { hash: found, entry: Some(entry), .. }) = self.places.get(at) {
             if *found > hash {
                 break;
             }
             if *found == hash {
-                let is_it = is_shortly_equal(id_of(entry), id);
-                return if is_it { Sight::Found(entry) } else { Sight::Unclear };
+                return if is_shortly(entry) { Sight::Found(entry) } else { Sight::Unclear };
             }
             at += 1;
         }
@@ -118,9 +110,8 @@ impl<T, A> Slots<T, A> {
     }
 
     #[inline(never)]
-    fn search<'a>(&'a self, hash: u64, id: &[u8], id_of: impl Fn(&'a T) -> &'a [u8]) -> Option<&'a T> {
-        let at = self.place_of(hash, |entry| id_of(entry) == id)?;
-        self.places.get(at)?.entry.as_ref()
+    fn search(&self, hash: u64, is_it: impl Fn(&T) -> bool) -> Option<&T> {
+        self.places.get(self.place_of(hash, is_it)?)?.entry.as_ref()
     }
 
     /// Every entry with its hash, in the order of the hashes.
@@ -227,16 +218,20 @@ mod tests {
     }
 
     fn check(slots: &Slots<u32>, model: &BTreeMap<(u64, u32), ()>, ids: &[String]) {
-        let id_of = |entry: &u32| ids[*entry as usize].as_bytes();
+        let get = |hash: u64, id: &str| {
+            let id_of = |entry: &u32| ids[*entry as usize].as_str();
+            slots.get(hash, |entry| id_of(entry) == id && id.len() <= 16, |entry| id_of(entry) == id)
+        };
         let mut found = listed(slots);
         assert!(found.is_sorted_by_key(|(hash, _)| *hash), "{found:?}");
         found.sort_unstable();
         assert_eq!(found, model.keys().copied().collect::<Vec<_>>());
         assert_eq!(slots.len(), model.len());
         for (hash, entry) in model.keys() {
-            assert_eq!(slots.get(*hash, id_of(entry), id_of), Some(entry));
-            assert_eq!(slots.get(*hash, b"nobody", id_of), None);
-            assert_eq!(slots.get(hash ^ (1 << 32), id_of(entry), id_of), None);
+            let id = &ids[*entry as usize];
+            assert_eq!(get(*hash, id), Some(entry));
+            assert_eq!(get(*hash, "nobody"), None);
+            assert_eq!(get(hash ^ (1 << 32), id), None);
         }
     }
 

@@ -62,9 +62,9 @@ impl Snapshot {
     pub fn new(version: Version, flags: impl IntoIterator<Item = Flag>) -> Self {
         let mut entries: Vec<(u64, Entry)> =
             flags.into_iter().map(|flag| (flag.key.hash(), Entry::of(flag))).collect();
-        entries.sort_by(|(one, a), (other, b)| one.cmp(other).then_with(|| a.key().cmp(b.key())));
+        entries.sort_by(|(one, a), (other, b)| one.cmp(other).then_with(|| a.flag.key.cmp(&b.flag.key)));
         entries.dedup_by(|(_, later), (_, earlier)| {
-            let is_same = later.key() == earlier.key();
+            let is_same = later.flag.key == earlier.flag.key;
             if is_same {
                 core::mem::swap(later, earlier);
             }
@@ -154,7 +154,7 @@ impl Snapshot {
         if let Some(hash) = short_table_hash(key)
             && let Some(flags) = self.flags.leaf(hash)
         {
-            match flags.0.first_sight(hash, key.as_bytes(), Entry::key) {
+            match flags.0.first_sight(hash, |entry| entry.key.is_shortly(key.as_bytes())) {
                 Sight::Found(entry) => {
                     return Some(entry.plan.plain().unwrap_or_else(|| entry.evaluate(context)));
                 }
@@ -190,7 +190,8 @@ impl Snapshot {
     #[inline(never)]
     fn entry(&self, key: &str) -> Option<&Entry> {
         let hash = table_hash(key);
-        self.flags.leaf(hash)?.0.get(hash, key.as_bytes(), Entry::key)
+        let is_shortly = |entry: &Entry| entry.key.is_shortly(key.as_bytes());
+        self.flags.leaf(hash)?.0.get(hash, is_shortly, |entry| entry.is(key))
     }
 
     fn entries(&self) -> impl Iterator<Item = &Entry> {
@@ -204,7 +205,7 @@ impl Snapshot {
     pub(crate) fn insert(&mut self, flag: Flag) {
         let (hash, entry) = (flag.key.hash(), Entry::of(flag));
         let slots = &mut self.flags.leaf_mut(hash).0;
-        match slots.get_mut(hash, |old| old.key() == entry.key()) {
+        match slots.get_mut(hash, |old| old.is(entry.flag.key.as_str())) {
             Some(old) => *old = entry,
             None => {
                 slots.insert(hash, entry);
@@ -215,8 +216,7 @@ impl Snapshot {
 
     pub(crate) fn remove(&mut self, key: &FlagKey) {
         let slots = &mut self.flags.leaf_mut(key.hash()).0;
-        let is_it = |entry: &Entry| entry.key() == key.as_str().as_bytes();
-        self.len -= usize::from(slots.remove(key.hash(), is_it).is_some());
+        self.len -= usize::from(slots.remove(key.hash(), |entry| entry.is(key.as_str())).is_some());
     }
 
     /// Lets a key out of the quarantine.
@@ -256,12 +256,12 @@ struct Entry {
 
 impl Entry {
     fn of(flag: Flag) -> Self {
-        Self { plan: Plan::of(&flag), key: ShortKey::of(&flag.key), flag: Arc::new(flag) }
+        Self { plan: Plan::of(&flag), key: ShortKey::of(flag.key.as_str()), flag: Arc::new(flag) }
     }
 
-    #[inline]
-    fn key(&self) -> &[u8] {
-        self.key.bytes().unwrap_or_else(|| self.flag.key.as_str().as_bytes())
+    /// Whether this is the flag of this key.
+    fn is(&self, key: &str) -> bool {
+        self.key.is(key).unwrap_or_else(|| self.flag.key.as_str() == key)
     }
 
     #[inline(never)]

@@ -37,7 +37,7 @@ pub(crate) fn is_shortly_equal(one: &[u8], other: &[u8]) -> bool {
 
 /// A text of at most sixteen bytes as two words. Texts of one length that differ, differ in these.
 #[inline]
-fn words(bytes: &[u8]) -> Option<(u64, u64)> {
+pub(crate) fn words(bytes: &[u8]) -> Option<(u64, u64)> {
     match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
         // What is read twice, where the text is no multiple of the words, does no harm: equal texts are read equally.
         (Some(first), Some(last)) => (bytes.len() <= 16).then(|| (word(first), word(last))),
@@ -67,8 +67,9 @@ fn long(bytes: &[u8]) -> u64 {
     finish(state, low, high, bytes.len())
 }
 
+/// Sixteen bytes as two words.
 #[inline]
-fn both(pair: &[u8; 16]) -> (u64, u64) {
+pub(crate) fn both(pair: &[u8; 16]) -> (u64, u64) {
     match pair.as_chunks::<8>().0 {
         [low, high] => (word(low), word(high)),
         _ => (0, 0),
