@@ -77,7 +77,8 @@ impl<T, A> Slots<T, A> {
         self.len as usize
     }
 
-    /// The entry of this hash that is the one asked for. `is_shortly` may be wrong in one way: it need not know its own.
+    /// The entry of this hash for which `is_it` holds. `is_shortly` may say no of it, but never yes of another: it is there to
+    /// spare most callers the longer comparison.
     #[inline]
     pub(crate) fn get(
         &self,
