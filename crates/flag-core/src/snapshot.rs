@@ -351,9 +351,11 @@ mod tests {
         for key in &keys {
             assert_eq!(snapshot.flag(key).unwrap().key.as_str(), key);
             assert!(snapshot.evaluate(key, &Context::new()).is_some_and(Evaluation::enabled));
-            // One that differs in its last letter alone.
+            // One that differs in its last letter alone, also if their hashes were the same.
             let other = format!("{}x", &key[1..]);
             assert!(snapshot.flag(&other).is_none() && snapshot.evaluate(&other, &Context::new()).is_none());
+            let entry = Entry::of(snapshot.flag(key).unwrap().clone());
+            assert!(entry.is(key) && !entry.is(&other));
         }
     }
 
