@@ -7,7 +7,7 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::{array, slice};
+use core::{array, mem, slice};
 
 /// How many bits of the hash choose the way. At their end a leaf is not split further, however full: what collides in all of
 /// them is left together.
@@ -63,6 +63,7 @@ impl<L: Leaf> Trie<L> {
         Self(Self::settled(leaf, Level::root::<L>()))
     }
 
+    /// The leaf, or the branch into which it is split because it is full.
     fn settled(leaf: L, level: Level) -> Node<L> {
         if !leaf.is_full() || level.below().shift > CHOOSING {
             return Node::Leaf(leaf);
@@ -95,9 +96,8 @@ impl<L: Leaf> Trie<L> {
     fn descend(node: &mut Node<L>, hash: u64, level: Level) -> &mut L {
         if let Node::Leaf(leaf) = node
             && leaf.is_full()
-            && level.below().shift <= CHOOSING
         {
-            *node = Self::branch(leaf, level);
+            *node = Self::settled(mem::take(leaf), level);
         }
         match node {
             Node::Branch(children) => {
@@ -107,11 +107,6 @@ impl<L: Leaf> Trie<L> {
             }
             Node::Leaf(leaf) => leaf,
         }
-    }
-
-    fn branch(leaf: &L, level: Level) -> Node<L> {
-        let parts = leaf.split(1 << level.bits, |hash| level.child(hash));
-        Node::Branch(parts.into_iter().map(|part| Child(Node::Leaf(part))).collect())
     }
 
     /// Shows every leaf that `other` does not share to `visit`, with the one leaf of `other` where all of its entries belong

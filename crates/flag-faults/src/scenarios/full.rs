@@ -26,22 +26,8 @@ pub(super) const SCENARIO: Scenario = Scenario {
     target: "0 writes acknowledged and lost, 0 evaluations failed, healed within 10 s",
     run: |bench| Box::pin(run(bench)),
     mutants: &[
-        Mutant {
-            what: "SQLite acknowledges what it could not commit",
-            bug: Bug::Source(&[Edit {
-                file: "crates/flag-store-sqlite/src/write.rs",
-                text: "    Err(StoreError::Uncertain(Box::new(error)))",
-                replacement: "    drop(error);\n    Ok(())",
-            }]),
-        },
-        Mutant {
-            what: "a disk that takes nothing is up",
-            bug: Bug::Source(&[Edit {
-                file: "crates/flag-cache-disk/src/keeper.rs",
-                text: "self.is_up.swap(outcome.is_ok(), Ordering::Relaxed)",
-                replacement: "self.is_up.swap(true, Ordering::Relaxed)",
-            }]),
-        },
+        ACKNOWLEDGED_UNCOMMITTED,
+        UP_WHATEVER_HAPPENS,
         Mutant {
             what: "the last whole file makes room before there is another",
             bug: Bug::Source(&[Edit {
@@ -51,6 +37,24 @@ pub(super) const SCENARIO: Scenario = Scenario {
             }]),
         },
     ],
+};
+
+pub(super) const ACKNOWLEDGED_UNCOMMITTED: Mutant = Mutant {
+    what: "SQLite acknowledges what it could not commit",
+    bug: Bug::Source(&[Edit {
+        file: "crates/flag-store-sqlite/src/write.rs",
+        text: "    Err(StoreError::Uncertain(Box::new(error)))",
+        replacement: "    drop(error);\n    Ok(())",
+    }]),
+};
+
+pub(super) const UP_WHATEVER_HAPPENS: Mutant = Mutant {
+    what: "a disk that takes nothing is up",
+    bug: Bug::Source(&[Edit {
+        file: "crates/flag-cache-disk/src/keeper.rs",
+        text: "self.is_up.swap(outcome.is_ok(), Ordering::Relaxed)",
+        replacement: "self.is_up.swap(true, Ordering::Relaxed)",
+    }]),
 };
 
 const HEALED_WITHIN: Duration = Duration::from_secs(10);

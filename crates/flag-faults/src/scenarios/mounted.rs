@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use super::Scenario;
 use super::crashes::{ready, settle};
+use super::full::{ACKNOWLEDGED_UNCOMMITTED, UP_WHATEVER_HAPPENS};
 use crate::api::Api;
 use crate::disk::{Disk, all_saved};
 use crate::journal::{Journal, Outcome, Wish};
@@ -34,22 +35,8 @@ pub(super) const SCENARIO: Scenario = Scenario {
                 replacement: "match OpenOptions::new().read(true).write(true).open(path) {",
             }]),
         },
-        Mutant {
-            what: "a disk that takes nothing is up",
-            bug: Bug::Source(&[Edit {
-                file: "crates/flag-cache-disk/src/keeper.rs",
-                text: "self.is_up.swap(outcome.is_ok(), Ordering::Relaxed)",
-                replacement: "self.is_up.swap(true, Ordering::Relaxed)",
-            }]),
-        },
-        Mutant {
-            what: "SQLite acknowledges what it could not commit",
-            bug: Bug::Source(&[Edit {
-                file: "crates/flag-store-sqlite/src/write.rs",
-                text: "    Err(StoreError::Uncertain(Box::new(error)))",
-                replacement: "    drop(error);\n    Ok(())",
-            }]),
-        },
+        UP_WHATEVER_HAPPENS,
+        ACKNOWLEDGED_UNCOMMITTED,
     ],
 };
 
