@@ -29,6 +29,13 @@ struct Pin {
     variant: Variant,
 }
 
+impl Pin {
+    /// Where the id ends in the leaf's text, in bytes.
+    fn end(&self) -> u32 {
+        self.start + u32::from(self.length.get())
+    }
+}
+
 impl Pins {
     const MOST_ENTRIES: usize = 896;
     /// Long ids split a leaf earlier, so that a change still copies little.
@@ -82,15 +89,29 @@ impl Pins {
     /// As `iter`, without those that `other` is seen to have as well by going through both in step: at least every pin that
     /// it does not have.
     pub(crate) fn iter_unlike<'a>(&'a self, other: &Self) -> impl Iterator<Item = (u64, &'a str, Variant)> {
+        let alike = self.text_alike(other);
+        let has_same_id = move |pin: &Pin, other_pin: &Pin| {
+            let is_same_place = (pin.start, pin.length) == (other_pin.start, other_pin.length);
+            (is_same_place && pin.end() <= alike) || self.id(pin) == other.id(other_pin)
+        };
         let mut others = other.slots.iter().peekable();
         let unlike = self.slots.iter().filter(move |(hash, pin)| {
             while others.next_if(|(passed, _)| passed < hash).is_some() {}
             let is_same = |(found, other_pin): &(u64, &Pin)| {
-                found == hash && pin.variant == other_pin.variant && self.id(pin) == other.id(other_pin)
+                found == hash && pin.variant == other_pin.variant && has_same_id(pin, other_pin)
             };
             others.next_if(is_same).is_none()
         });
         unlike.map(|(hash, pin)| self.shown(hash, pin))
+    }
+
+    /// How far the text is the same as that of `other`, in bytes, or 0: one look at all ids that were there before a leaf was
+    /// added to, instead of one at each.
+    fn text_alike(&self, other: &Self) -> u32 {
+        let both = self.used.min(other.used);
+        let is_alike = Arc::ptr_eq(&self.text, &other.text)
+            || self.text.get(..both as usize) == other.text.get(..both as usize);
+        if is_alike { both } else { 0 }
     }
 
     fn shown(&self, hash: u64, pin: &Pin) -> (u64, &str, Variant) {
@@ -222,12 +243,18 @@ mod tests {
         let shown = |pins: &Pins, other: &Pins| -> Vec<String> {
             pins.iter_unlike(other).map(|(_, id, _)| String::from(id)).collect()
         };
-        let rows: [Row<'_>; 5] = [
+        let replace_last = |pins: &mut Pins| {
+            pins.remove(39 << 32, "039");
+            pins.set(39 << 32, "abc", Variant::ON);
+        };
+        let rows: [Row<'_>; 6] = [
             (&|_| (), &[], &[]),
             (&|pins| _ = pins.set(7 << 32, "007", Variant::OFF), &["007"], &["007"]),
             (&|pins| _ = pins.set(7 << 32 | 1, "more", Variant::ON), &["more"], &[]),
             (&|pins| _ = pins.remove(7 << 32, "007"), &[], &["007"]),
             (&|pins| _ = pins.set(7 << 32, "alike", Variant::ON), &["alike"], &[]),
+            // In the same place, with the same hash.
+            (&replace_last, &["abc"], &["039"]),
         ];
         for (change, in_after, in_before) in rows {
             let mut after = before.clone();

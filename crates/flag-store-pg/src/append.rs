@@ -1,7 +1,7 @@
 //! Writing a batch: the log and the state in one transaction, only if the environment stands where the batch expects it.
 //!
-//! Three journeys to the server and back: the compare-and-set, which takes the lock of the environment; everything that is
-//! to be written, without waiting in between; the commit.
+//! Two journeys to the server and back: the beginning, the compare-and-set, which takes the lock of the environment, and
+//! everything that is to be written, sent together and without effect if the environment stands elsewhere; the end.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,10 +12,12 @@ use flag_engine::document::{EntryDocument, FlagDocument};
 use flag_engine::{
     Appended, Batch, EnvironmentName, OverrideRow, RECEIPT_LIFE, RECEIPTS_REMOVED, Receipt, StoreError,
 };
-use futures_util::future::{try_join, try_join5};
+use futures_util::TryFutureExt;
+use futures_util::future::{try_join, try_join3, try_join5};
+use scopeguard::{ScopeGuard, guard};
 use tokio::time::{Instant, timeout, timeout_at};
+use tokio_postgres::Client;
 use tokio_postgres::types::{Json, ToSql, Type};
-use tokio_postgres::{Client, IsolationLevel, Transaction};
 
 use crate::error::failed;
 use crate::fetch;
@@ -23,6 +25,8 @@ use crate::fetch;
 /// How long a commit may take. After that nobody knows what became of it.
 const COMMIT: Duration = Duration::from_secs(2);
 
+// Said aloud, because a role or a database may have other defaults: in a stricter isolation a lost race is an error.
+const BEGIN: &str = "START TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE";
 /// What holds for the transaction of a write. An acknowledged change survives the loss of power, so a server that was
 /// told not to wait for its disk is told otherwise here; a stricter setting, such as a wait for a standby, stays.
 const TERMS: &str = "SELECT set_config('statement_timeout', '2000', true), \
@@ -30,81 +34,89 @@ const TERMS: &str = "SELECT set_config('statement_timeout', '2000', true), \
      set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' \
      ELSE current_setting('synchronous_commit') END, true)";
 
+/// `$sql` with the condition that this very transaction has moved the environment on, which is then locked. Without it, what
+/// is written on a base that is not the newest would run into what others have written.
+macro_rules! if_moved_on {
+    ($sql:literal) => {
+        concat!(
+            $sql,
+            " EXISTS (SELECT FROM environments WHERE name = $1 AND xmin = pg_current_xact_id_if_assigned()::xid)"
+        )
+    };
+    ($sql:literal, $rest:literal) => {
+        concat!(if_moved_on!($sql), " ", $rest)
+    };
+}
+
 /// Whether the environment stands at `expected`: all that an empty batch asks.
 pub(crate) async fn stands_at(
-    mut client: Object,
+    client: &Client,
     environment: &EnvironmentName,
     expected: Version,
 ) -> Result<Appended, StoreError> {
-    let now = fetch::ask_version(&mut client, environment).await?;
+    let now = fetch::version(client, environment).await?;
     Ok(if now == expected { Appended::Committed } else { Appended::Conflict })
 }
 
 /// Writes `batch`; until `deadline`, the commit not counted.
 pub(crate) async fn append(
-    mut client: Object,
+    client: Object,
     environment: &EnvironmentName,
     expected: Version,
     batch: &Batch,
     deadline: Instant,
 ) -> Result<Appended, StoreError> {
-    let outcome = async {
-        let late = |_| StoreError::Unavailable("no answer in time".into());
-        let written =
-            timeout_at(deadline, write(&mut client, environment, expected, batch)).await.map_err(late)?;
-        match written? {
-            Some(transaction) => commit(transaction).await,
-            None => Ok(Appended::Conflict),
+    // Closed unless it went well, also if this is given up: nobody else shall come into the middle of a transaction.
+    let client = guard(client, |client| drop(Object::take(client)));
+    let late = |_| StoreError::Unavailable("no answer in time".into());
+    let written = write(&client, environment, expected, batch);
+    let outcome = match timeout_at(deadline, written).await.map_err(late)?? {
+        Written::All => commit(&client).await?,
+        Written::Nothing => {
+            client.batch_execute("ROLLBACK").await.map_err(failed)?;
+            Appended::Conflict
         }
     };
-    let outcome = outcome.await;
-    if outcome.is_err() {
-        // Whatever state it is in, no one else shall have it.
-        drop(Object::take(client));
-    }
-    outcome
+    drop(ScopeGuard::into_inner(client));
+    Ok(outcome)
 }
 
-/// Everything but the commit; nothing if the environment stands elsewhere.
-async fn write<'a>(
-    client: &'a mut Client,
+/// What a transaction holds that is not committed yet.
+enum Written {
+    All,
+    /// Another node was first.
+    Nothing,
+}
+
+/// Everything but the end of the transaction.
+async fn write(
+    client: &Client,
     environment: &EnvironmentName,
     expected: Version,
     batch: &Batch,
-) -> Result<Option<Transaction<'a>>, StoreError> {
-    // Said aloud, because a role or a database may have other defaults: in a stricter isolation a lost race is an error.
-    let transaction =
-        client.build_transaction().isolation_level(IsolationLevel::ReadCommitted).read_only(false);
-    let transaction = transaction.start().await.map_err(failed)?;
-    let (_, stood) = try_join(
-        execute(&transaction, TERMS, &[]),
-        compare_and_set(&transaction, environment, expected, batch.entries.len()),
-    )
-    .await?;
-    if stood == 0 {
-        transaction.rollback().await.map_err(failed)?;
-        return Ok(None);
-    }
-    let writer = Writer { transaction: &transaction, environment: environment.as_str() };
-    if !batch.receipts.is_empty() && writer.receipts(&batch.receipts).await? < batch.receipts.len() as u64 {
-        // Another node was first, though it may have changed nothing.
-        transaction.rollback().await.map_err(failed)?;
-        return Ok(None);
-    }
+) -> Result<Written, StoreError> {
+    let writer = Writer { client, environment: environment.as_str() };
     // Each of these sends its statement when it is first polled, and they are polled in this order.
-    try_join5(
-        writer.log(&batch.entries),
-        writer.remove_flags(&batch.rows.removed_flags),
-        writer.put_flags(&batch.rows.flags),
+    let begin = try_join3(
+        client.batch_execute(BEGIN).map_err(failed),
+        execute(client, TERMS, &[]),
+        writer.compare_and_set(expected, batch.entries.len()),
+    );
+    let flags = try_join(writer.remove_flags(&batch.rows.removed_flags), writer.put_flags(&batch.rows.flags));
+    let overrides = try_join(
         writer.remove_overrides(&batch.rows.removed_overrides),
         writer.put_overrides(&batch.rows.overrides),
-    )
-    .await?;
-    Ok(Some(transaction))
+    );
+    let (((), _, stood), kept, ..) =
+        try_join5(begin, writer.receipts(&batch.receipts), writer.log(&batch.entries), flags, overrides)
+            .await?;
+    // The environment stands as expected where another node has made the same writes just now and they changed nothing.
+    let is_first = stood == 1 && kept == batch.receipts.len() as u64;
+    Ok(if is_first { Written::All } else { Written::Nothing })
 }
 
-async fn commit(transaction: Transaction<'_>) -> Result<Appended, StoreError> {
-    match timeout(COMMIT, transaction.commit()).await {
+async fn commit(client: &Client) -> Result<Appended, StoreError> {
+    match timeout(COMMIT, client.batch_execute("COMMIT")).await {
         Ok(Ok(())) => Ok(Appended::Committed),
         // Also what the server says is no proof: it may have been told to end just after it had committed.
         Ok(Err(error)) => Err(StoreError::Uncertain(Box::new(error))),
@@ -112,37 +124,32 @@ async fn commit(transaction: Transaction<'_>) -> Result<Appended, StoreError> {
     }
 }
 
-/// Moves the environment on, and keeps it locked until the end of the transaction. Says how many rows stood as expected.
-async fn compare_and_set(
-    transaction: &Transaction<'_>,
-    environment: &EnvironmentName,
-    expected: Version,
-    entries: usize,
-) -> Result<u64, StoreError> {
-    let before = i64::try_from(expected.revision).ok();
-    let after = before.and_then(|before| before.checked_add(i64::try_from(entries).ok()?));
-    let (Some(before), Some(after)) = (before, after) else {
-        // No environment has come as far as that.
-        return Ok(0);
-    };
-    let sql = "UPDATE environments SET revision = $4 WHERE name = $1 AND epoch = $2 AND revision = $3";
-    let epoch = uuid::Uuid::from_u128(expected.epoch.0);
-    let parameters: [(&(dyn ToSql + Sync), Type); 4] = [
-        (&environment.as_str(), Type::TEXT),
-        (&epoch, Type::UUID),
-        (&before, Type::INT8),
-        (&after, Type::INT8),
-    ];
-    execute(transaction, sql, &parameters).await
-}
-
 /// One statement for each kind of row, however many rows there are, and none if there are none.
 struct Writer<'a> {
-    transaction: &'a Transaction<'a>,
+    client: &'a Client,
     environment: &'a str,
 }
 
 impl Writer<'_> {
+    /// Moves the environment on, and keeps it locked until the end of the transaction. Says how many rows stood as expected.
+    async fn compare_and_set(&self, expected: Version, entries: usize) -> Result<u64, StoreError> {
+        let before = i64::try_from(expected.revision).ok();
+        let after = before.and_then(|before| before.checked_add(i64::try_from(entries).ok()?));
+        let (Some(before), Some(after)) = (before, after) else {
+            // No environment has come as far as that.
+            return Ok(0);
+        };
+        let sql = "UPDATE environments SET revision = $4 WHERE name = $1 AND epoch = $2 AND revision = $3";
+        let epoch = uuid::Uuid::from_u128(expected.epoch.0);
+        let parameters: [(&(dyn ToSql + Sync), Type); 4] = [
+            (&self.environment, Type::TEXT),
+            (&epoch, Type::UUID),
+            (&before, Type::INT8),
+            (&after, Type::INT8),
+        ];
+        execute(self.client, sql, &parameters).await
+    }
+
     async fn log(&self, entries: &[Entry]) -> Result<(), StoreError> {
         let mut revisions = Vec::with_capacity(entries.len());
         let mut flags = Vec::with_capacity(entries.len());
@@ -156,8 +163,10 @@ impl Writer<'_> {
             flags.push(entry.change.key().as_str());
             documents.push(Json(document));
         }
-        let sql = "INSERT INTO changes (environment, revision, flag, entry) \
-                   SELECT $1, * FROM unnest($2::bigint[], $3::text[], $4::jsonb[])";
+        let sql = if_moved_on!(
+            "INSERT INTO changes (environment, revision, flag, entry) \
+             SELECT $1, * FROM unnest($2::bigint[], $3::text[], $4::jsonb[]) WHERE"
+        );
         self.rows(
             sql,
             &[(&revisions, Type::INT8_ARRAY), (&flags, Type::TEXT_ARRAY), (&documents, Type::JSONB_ARRAY)],
@@ -171,8 +180,11 @@ impl Writer<'_> {
         }
         let keys: Vec<&str> = keys.iter().map(FlagKey::as_str).collect();
         // The overrides by name as well: those of a flag that cannot be read may have lost the row that they hang on.
-        let sql = "WITH hung AS (DELETE FROM overrides WHERE environment = $1 AND flag = ANY($2::text[])) \
-                   DELETE FROM flags WHERE environment = $1 AND key = ANY($2::text[])";
+        let sql = concat!(
+            "WITH hung AS (",
+            if_moved_on!("DELETE FROM overrides WHERE environment = $1 AND flag = ANY($2::text[]) AND", ") "),
+            if_moved_on!("DELETE FROM flags WHERE environment = $1 AND key = ANY($2::text[]) AND")
+        );
         self.rows(sql, &[(&keys, Type::TEXT_ARRAY)]).await
     }
 
@@ -182,9 +194,11 @@ impl Writer<'_> {
         }
         let keys: Vec<&str> = flags.keys().map(FlagKey::as_str).collect();
         let documents: Vec<_> = flags.values().map(|flag| Json(FlagDocument::from(flag))).collect();
-        let sql = "INSERT INTO flags (environment, key, document) \
-                   SELECT $1, * FROM unnest($2::text[], $3::jsonb[]) \
-                   ON CONFLICT (environment, key) DO UPDATE SET document = excluded.document";
+        let sql = if_moved_on!(
+            "INSERT INTO flags (environment, key, document) \
+             SELECT $1, * FROM unnest($2::text[], $3::jsonb[]) WHERE",
+            "ON CONFLICT (environment, key) DO UPDATE SET document = excluded.document"
+        );
         self.rows(sql, &[(&keys, Type::TEXT_ARRAY), (&documents, Type::JSONB_ARRAY)]).await
     }
 
@@ -193,10 +207,12 @@ impl Writer<'_> {
             return Ok(());
         }
         let (flags, levels, subjects) = columns(rows.iter());
-        let sql = "DELETE FROM overrides \
-                   USING unnest($2::text[], $3::text[], $4::text[]) AS gone (flag, level, subject) \
-                   WHERE overrides.environment = $1 AND overrides.flag = gone.flag \
-                   AND overrides.level = gone.level AND overrides.subject = gone.subject";
+        let sql = if_moved_on!(
+            "DELETE FROM overrides \
+             USING unnest($2::text[], $3::text[], $4::text[]) AS gone (flag, level, subject) \
+             WHERE overrides.environment = $1 AND overrides.flag = gone.flag \
+             AND overrides.level = gone.level AND overrides.subject = gone.subject AND"
+        );
         let text = Type::TEXT_ARRAY;
         self.rows(sql, &[(&flags, text.clone()), (&levels, text.clone()), (&subjects, text)]).await
     }
@@ -207,9 +223,11 @@ impl Writer<'_> {
         }
         let (flags, levels, subjects) = columns(rows.keys());
         let variants: Vec<&str> = rows.values().map(|variant| variant.name()).collect();
-        let sql = "INSERT INTO overrides (environment, flag, level, subject, variant) \
-                   SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[]) \
-                   ON CONFLICT (environment, flag, level, subject) DO UPDATE SET variant = excluded.variant";
+        let sql = if_moved_on!(
+            "INSERT INTO overrides (environment, flag, level, subject, variant) \
+             SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[]) WHERE",
+            "ON CONFLICT (environment, flag, level, subject) DO UPDATE SET variant = excluded.variant"
+        );
         let text = Type::TEXT_ARRAY;
         let parameters: [(&(dyn ToSql + Sync), Type); 4] =
             [(&flags, text.clone()), (&levels, text.clone()), (&subjects, text.clone()), (&variants, text)];
@@ -219,16 +237,21 @@ impl Writer<'_> {
     /// Keeps the receipts that are not there already, and says how many those are. One whose time is over makes room for the
     /// next of its key.
     async fn receipts(&self, receipts: &[Receipt]) -> Result<u64, StoreError> {
+        if receipts.is_empty() {
+            return Ok(0);
+        }
         let keys: Vec<&str> = receipts.iter().map(|receipt| receipt.key.as_str()).collect();
         let fingerprints: Vec<&[u8]> =
             receipts.iter().map(|receipt| receipt.fingerprint.as_slice()).collect();
         let answers: Vec<&[u8]> = receipts.iter().map(|receipt| receipt.answer.as_slice()).collect();
         let life = RECEIPT_LIFE.as_secs_f64();
-        let keep = "INSERT INTO receipts (environment, key, fingerprint, answer) \
-                    SELECT $1, * FROM unnest($2::text[], $3::bytea[], $4::bytea[]) \
-                    ON CONFLICT (environment, key) DO UPDATE \
-                    SET fingerprint = excluded.fingerprint, answer = excluded.answer, at = excluded.at \
-                    WHERE receipts.at <= now() - make_interval(secs => $5)";
+        let keep = if_moved_on!(
+            "INSERT INTO receipts (environment, key, fingerprint, answer) \
+             SELECT $1, * FROM unnest($2::text[], $3::bytea[], $4::bytea[]) WHERE",
+            "ON CONFLICT (environment, key) DO UPDATE \
+             SET fingerprint = excluded.fingerprint, answer = excluded.answer, at = excluded.at \
+             WHERE receipts.at <= now() - make_interval(secs => $5)"
+        );
         let kept: [(&(dyn ToSql + Sync), Type); 5] = [
             (&self.environment, Type::TEXT),
             (&keys, Type::TEXT_ARRAY),
@@ -237,13 +260,14 @@ impl Writer<'_> {
             (&life, Type::FLOAT8),
         ];
         let limit = i64::from(RECEIPTS_REMOVED);
-        let remove = "DELETE FROM receipts WHERE (environment, key) IN (SELECT environment, key FROM receipts \
-                      WHERE environment = $1 AND at <= now() - make_interval(secs => $2) ORDER BY at LIMIT $3)";
+        let remove = if_moved_on!(
+            "DELETE FROM receipts WHERE (environment, key) IN (SELECT environment, key FROM receipts \
+             WHERE environment = $1 AND at <= now() - make_interval(secs => $2) ORDER BY at LIMIT $3) AND"
+        );
         let removed: [(&(dyn ToSql + Sync), Type); 3] =
             [(&self.environment, Type::TEXT), (&life, Type::FLOAT8), (&limit, Type::INT8)];
         let (kept, _) =
-            try_join(execute(self.transaction, keep, &kept), execute(self.transaction, remove, &removed))
-                .await?;
+            try_join(execute(self.client, keep, &kept), execute(self.client, remove, &removed)).await?;
         Ok(kept)
     }
 
@@ -251,7 +275,7 @@ impl Writer<'_> {
     async fn rows(&self, sql: &str, rest: &[(&(dyn ToSql + Sync), Type)]) -> Result<(), StoreError> {
         let mut parameters: Vec<(&(dyn ToSql + Sync), Type)> = vec![(&self.environment, Type::TEXT)];
         parameters.extend(rest.iter().map(|(value, kind)| (*value, kind.clone())));
-        execute(self.transaction, sql, &parameters).await.map(|_| ())
+        execute(self.client, sql, &parameters).await.map(|_| ())
     }
 }
 
@@ -266,9 +290,9 @@ fn columns<'a>(rows: impl Iterator<Item = &'a OverrideRow>) -> (Vec<&'a str>, Ve
 }
 
 async fn execute(
-    transaction: &Transaction<'_>,
+    client: &Client,
     sql: &str,
     parameters: &[(&(dyn ToSql + Sync), Type)],
 ) -> Result<u64, StoreError> {
-    transaction.client().execute_typed(sql, parameters).await.map_err(failed)
+    client.execute_typed(sql, parameters).await.map_err(failed)
 }

@@ -11,15 +11,18 @@ use flag_engine::{
     Receipts, StoreError,
 };
 use futures_util::TryStreamExt;
-use futures_util::future::try_join;
+use futures_util::future::{FutureExt, TryFutureExt, try_join, try_join5};
+use tokio::time::{Instant, timeout_at};
 use tokio_postgres::types::{Json, ToSql, Type};
-use tokio_postgres::{Client, IsolationLevel, Row, Transaction};
+use tokio_postgres::{Client, Error, IsolationLevel, Row, Transaction};
 
 use crate::error::{failed, reason};
+use crate::store::REQUEST;
+use crate::transaction::{self, BEGIN_READING};
 
-/// How long a statement may take that reads everything.
+/// How long a statement may take that reads everything, or much of the log.
 pub(crate) const LOAD: Duration = Duration::from_secs(60);
-/// What holds for the transaction that loads: the server gives up when nobody waits for it any more.
+/// What holds from there on: the server gives up when nobody waits for it any more.
 const LOAD_TERMS: &str =
     "SET LOCAL statement_timeout = '60s'; SET LOCAL idle_in_transaction_session_timeout = '5s'";
 /// How far behind a node may be to be given the entries. Beyond that, everything is the shorter answer.
@@ -27,34 +30,18 @@ const BEHIND: Revision = 1_000;
 /// After how many rows other tasks get their turn: rows that have arrived are read without ever waiting.
 const TURN: usize = 1_000;
 
-/// What holds for the transaction of a short question. A statement that waits for a lock does not notice that nobody waits
-/// for its answer any more: without a limit of its own, each question to a locked table would leave a session behind.
-pub(crate) const SHORT_TERMS: &str =
-    "SET LOCAL statement_timeout = '2s'; SET LOCAL idle_in_transaction_session_timeout = '5s'";
-
-/// Begins a transaction that only reads and sees one moment.
-pub(crate) async fn begin<'a>(client: &'a mut Client, terms: &str) -> Result<Transaction<'a>, StoreError> {
-    let transaction =
-        client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
-    let transaction = transaction.start().await.map_err(failed)?;
-    transaction.batch_execute(terms).await.map_err(failed)?;
-    Ok(transaction)
-}
-
 /// Where the environment stands, asked for by itself.
-pub(crate) async fn ask_version(
-    client: &mut Client,
-    environment: &EnvironmentName,
-) -> Result<Version, StoreError> {
-    // Dropped, the transaction is rolled back before anything else happens on the connection.
-    let transaction = begin(client, SHORT_TERMS).await?;
-    version(transaction.client(), environment).await
+pub(crate) async fn version(client: &Client, environment: &EnvironmentName) -> Result<Version, StoreError> {
+    stands(transaction::read(client, environment_row(client, environment)).await?, environment)
 }
 
-/// Where the environment stands.
-async fn version(client: &Client, environment: &EnvironmentName) -> Result<Version, StoreError> {
+async fn environment_row(client: &Client, environment: &EnvironmentName) -> Result<Option<Row>, Error> {
     let sql = "SELECT epoch, revision FROM environments WHERE name = $1";
-    let row = client.query_typed_opt(sql, &[(&environment.as_str(), Type::TEXT)]).await.map_err(failed)?;
+    client.query_typed_opt(sql, &[(&environment.as_str(), Type::TEXT)]).await
+}
+
+/// Where the row of the environment says that it stands.
+fn stands(row: Option<Row>, environment: &EnvironmentName) -> Result<Version, StoreError> {
     let row = row.ok_or_else(|| StoreError::corrupt(format!("there is no environment {environment}")))?;
     let what = || format!("environment {environment}");
     let epoch: uuid::Uuid = column(&row, 0, what)?;
@@ -64,13 +51,10 @@ async fn version(client: &Client, environment: &EnvironmentName) -> Result<Versi
 
 /// The receipts of these keys whose time is not over, and how many of those there are in all.
 pub(crate) async fn receipts(
-    mut client: Object,
+    client: &Client,
     environment: &EnvironmentName,
     keys: &[IdempotencyKey],
 ) -> Result<Receipts, StoreError> {
-    let client: &mut Client = &mut client;
-    let transaction = begin(client, SHORT_TERMS).await?;
-    let client = transaction.client();
     let (name, life) = (environment.as_str(), RECEIPT_LIFE.as_secs_f64());
     let keys: Vec<&str> = keys.iter().map(IdempotencyKey::as_str).collect();
     let most = i64::from(MOST_RECEIPTS);
@@ -78,12 +62,17 @@ pub(crate) async fn receipts(
                    AND at > now() - make_interval(secs => $2) AND key = ANY($3::text[])";
     let count = "SELECT count(*) FROM (SELECT 1 FROM receipts WHERE environment = $1 \
                  AND at > now() - make_interval(secs => $2) LIMIT $3) AS kept";
-    let (rows, count) = try_join(
-        client.query_typed(of_keys, &[(&name, Type::TEXT), (&life, Type::FLOAT8), (&keys, Type::TEXT_ARRAY)]),
-        client.query_typed_one(count, &[(&name, Type::TEXT), (&life, Type::FLOAT8), (&most, Type::INT8)]),
-    )
-    .await
-    .map_err(failed)?;
+    let question = async {
+        try_join(
+            client.query_typed(
+                of_keys,
+                &[(&name, Type::TEXT), (&life, Type::FLOAT8), (&keys, Type::TEXT_ARRAY)],
+            ),
+            client.query_typed_one(count, &[(&name, Type::TEXT), (&life, Type::FLOAT8), (&most, Type::INT8)]),
+        )
+        .await
+    };
+    let (rows, count) = transaction::read(client, question).await?;
     let kept: i64 = column(&count, 0, || "the number of receipts".to_owned())?;
     let known = rows.iter().map(receipt).collect::<Result<_, _>>()?;
     Ok(Receipts { known, kept: u32::try_from(kept).unwrap_or(u32::MAX) })
@@ -100,63 +89,79 @@ fn receipt(row: &Row) -> Result<Receipt, StoreError> {
     })
 }
 
-/// What is newer than `have`, as of one moment.
+/// What is newer than `have`. Where the environment stands has to be known by `deadline`.
 pub(crate) async fn load(
     mut client: Object,
     environment: &EnvironmentName,
     have: Option<Version>,
+    deadline: Instant,
 ) -> Result<Fetched, StoreError> {
     let client: &mut Client = &mut client;
-    // Every statement sees what the first one saw, so that the state and its revision belong together.
-    let transaction = begin(client, LOAD_TERMS).await?;
-    let now = version(transaction.client(), environment).await?;
-    let fetched = match have {
-        Some(have) if have == now => Fetched::Unchanged,
-        Some(Version { epoch, revision }) if epoch == now.epoch && follows(now.revision, revision) => {
-            match entries(&transaction, environment, revision, now.revision).await {
-                Ok(entries) => Fetched::Changes(entries),
-                Err(StoreError::Corrupt { what }) => {
-                    tracing::warn!(what, "the log cannot be read; loading everything");
-                    // The server may have ended this transaction over it.
-                    let _ = transaction.rollback().await;
-                    return everything(client, environment).await;
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        // Also where the store is behind: it lost what it had acknowledged, and only everything can tell what is left.
-        _ => Fetched::Snapshot(snapshot(&transaction, environment, now).await?),
+    let Some(have) = have else {
+        return everything(client, environment, deadline).await;
     };
-    // Nothing was written, and everything was read: how it ends is of no interest.
-    let _ = transaction.rollback().await;
-    Ok(fetched)
-}
-
-/// Everything, where the log cannot be read: a node that waited until it is repaired would stand still, and the state tells
-/// where the log leads.
-async fn everything(client: &mut Client, environment: &EnvironmentName) -> Result<Fetched, StoreError> {
-    let transaction = begin(client, LOAD_TERMS).await?;
-    let now = version(transaction.client(), environment).await?;
-    let whole = snapshot(&transaction, environment, now).await?;
-    let _ = transaction.rollback().await;
-    Ok(Fetched::Snapshot(whole))
+    let (now, rows) = ask_since(client, environment, have, deadline).await?;
+    if have == now {
+        return Ok(Fetched::Unchanged);
+    }
+    // Not if the store is behind: it lost what it had acknowledged, and only everything can tell what is left.
+    if have.epoch == now.epoch && follows(now.revision, have.revision) {
+        match rows.and_then(|rows| entries(&rows, environment, have.revision, now.revision)) {
+            Ok(entries) => return Ok(Fetched::Changes(entries)),
+            // A node that waited until the log is repaired would stand still, and the state tells where the log leads.
+            Err(StoreError::Corrupt { what }) => {
+                tracing::warn!(what, "the log cannot be read; loading everything");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    everything(client, environment, Instant::now() + REQUEST).await
 }
 
 fn follows(now: Revision, have: Revision) -> bool {
     now.checked_sub(have).is_some_and(|behind| behind <= BEHIND)
 }
 
-async fn entries(
-    transaction: &Transaction<'_>,
+/// Where the environment stands, and the rows of the log that lead there from `have`, as of one moment and in one journey; no
+/// rows if the log is not the way.
+async fn ask_since(
+    client: &Client,
+    environment: &EnvironmentName,
+    have: Version,
+    deadline: Instant,
+) -> Result<(Version, Result<Vec<Row>, StoreError>), StoreError> {
+    let sql = "SELECT revision, entry FROM changes WHERE environment = $1 AND revision > $3 \
+               AND (SELECT epoch = $2 AND revision - $3 BETWEEN 0 AND $4 FROM environments WHERE name = $1) \
+               ORDER BY revision";
+    let (name, epoch) = (environment.as_str(), uuid::Uuid::from_u128(have.epoch.0));
+    let (after, most) = (i64::try_from(have.revision).unwrap_or(i64::MAX), BEHIND as i64);
+    let parameters: [(&(dyn ToSql + Sync), Type); 4] =
+        [(&name, Type::TEXT), (&epoch, Type::UUID), (&after, Type::INT8), (&most, Type::INT8)];
+    let row = async {
+        match timeout_at(deadline, environment_row(client, environment)).await {
+            Ok(row) => row.map_err(failed),
+            Err(_) => Err(StoreError::Unavailable("no answer in time".into())),
+        }
+    };
+    // Sent together, in this order. What the log says may be long, and is no reason not to know where the environment stands.
+    let ((), row, (), rows, ()) = try_join5(
+        client.batch_execute(BEGIN_READING).map_err(failed),
+        row,
+        client.batch_execute(LOAD_TERMS).map_err(failed),
+        client.query_typed(sql, &parameters).map(|rows| Ok(rows.map_err(failed))),
+        client.batch_execute("ROLLBACK").map_err(failed),
+    )
+    .await?;
+    Ok((stands(row, environment)?, rows))
+}
+
+/// The entries of these rows, if they are all that follow.
+fn entries(
+    rows: &[Row],
     environment: &EnvironmentName,
     after: Revision,
     last: Revision,
 ) -> Result<Vec<Entry>, StoreError> {
-    let sql =
-        "SELECT revision, entry FROM changes WHERE environment = $1 AND revision > $2 ORDER BY revision";
-    let (name, from) = (environment.as_str(), i64::try_from(after).unwrap_or(i64::MAX));
-    let rows =
-        transaction.query_typed(sql, &[(&name, Type::TEXT), (&from, Type::INT8)]).await.map_err(failed)?;
     let entries = rows.iter().map(entry).collect::<Result<Vec<_>, _>>()?;
     let found = entries.iter().map(|entry| entry.revision);
     match (after + 1..=last).zip(found.chain(std::iter::repeat(0))).find(|(due, found)| due != found) {
@@ -177,6 +182,28 @@ pub(crate) fn entry(row: &Row) -> Result<Entry, StoreError> {
         return Err(unreadable(what, format_args!("its entry says {}", entry.revision)));
     }
     Ok(entry)
+}
+
+/// Everything, as of one moment. Where the environment stands has to be known by `deadline`.
+async fn everything(
+    client: &mut Client,
+    environment: &EnvironmentName,
+    deadline: Instant,
+) -> Result<Fetched, StoreError> {
+    let begin = async {
+        let transaction =
+            client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
+        let transaction = transaction.start().await?;
+        let terms = transaction.batch_execute(LOAD_TERMS);
+        let ((), row) = try_join(terms, environment_row(transaction.client(), environment)).await?;
+        Ok((transaction, row))
+    };
+    let late = |_| StoreError::Unavailable("no answer in time".into());
+    let (transaction, row) = timeout_at(deadline, begin).await.map_err(late)?.map_err(failed)?;
+    let whole = snapshot(&transaction, environment, stands(row, environment)?).await?;
+    // Nothing was written, and everything was read: how it ends is of no interest.
+    let _ = transaction.rollback().await;
+    Ok(Fetched::Snapshot(whole))
 }
 
 async fn snapshot(

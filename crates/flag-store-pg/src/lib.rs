@@ -17,6 +17,7 @@ mod nodes;
 mod pool;
 mod settings;
 mod store;
+mod transaction;
 
 pub use error::{ConfigError, PrepareError};
 pub use feed::start_feed;

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::Object;
 use flag_core::{Epoch, Revision, Version};
 use flag_engine::{
     Digest, EnvironmentName, MOST_NODES, NODE_MEMORY, NODE_SILENCE, NodeId, NodeReport, SeenNode, StoreError,
 };
+use futures_util::future::try_join;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, IsolationLevel, Row};
+use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
-use crate::error::{failed, reason};
-use crate::fetch;
+use crate::error::reason;
+use crate::transaction;
 
 const REPORT: &str = "INSERT INTO nodes (environment, id, name, epoch, revision, digest, seen) \
      VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp()) \
@@ -30,10 +30,8 @@ const READ: &str = "SELECT id, name, epoch, revision, digest, age FROM (SELECT *
      greatest(0, extract(epoch FROM clock_timestamp() - seen))::float8 AS age FROM nodes WHERE environment = $1) AS known \
      WHERE age <= $2 ORDER BY id LIMIT $3";
 
-type Parameters<'a> = [(&'a (dyn ToSql + Sync), Type)];
-
 pub(crate) async fn report(
-    mut client: Object,
+    client: &Client,
     environment: &EnvironmentName,
     report: &NodeReport,
 ) -> Result<(), StoreError> {
@@ -55,41 +53,28 @@ pub(crate) async fn report(
         (&NODE_MEMORY.as_secs_f64(), Type::FLOAT8),
         (&NODE_SILENCE.as_secs_f64(), Type::FLOAT8),
     ];
-    write(&mut client, &[(REPORT, &row), (FORGET, &forgotten)]).await
+    let change = try_join(client.execute_typed(REPORT, &row), client.execute_typed(FORGET, &forgotten));
+    transaction::write(client, change).await.map(|_| ())
 }
 
 pub(crate) async fn withdraw(
-    mut client: Object,
+    client: &Client,
     environment: &EnvironmentName,
     node: NodeId,
 ) -> Result<(), StoreError> {
     let row: [(&(dyn ToSql + Sync), Type); 2] =
         [(&environment.as_str(), Type::TEXT), (&Uuid::from_u128(node.0), Type::UUID)];
-    write(&mut client, &[(WITHDRAW, &row)]).await
-}
-
-/// Runs statements in one short transaction.
-async fn write(client: &mut Client, statements: &[(&str, &Parameters<'_>)]) -> Result<(), StoreError> {
-    let transaction =
-        client.build_transaction().isolation_level(IsolationLevel::ReadCommitted).read_only(false);
-    let transaction = transaction.start().await.map_err(failed)?;
-    transaction.batch_execute(fetch::SHORT_TERMS).await.map_err(failed)?;
-    for (sql, parameters) in statements {
-        transaction.client().execute_typed(sql, parameters).await.map_err(failed)?;
-    }
-    transaction.commit().await.map_err(failed)
+    transaction::write(client, client.execute_typed(WITHDRAW, &row)).await.map(|_| ())
 }
 
 pub(crate) async fn read(
-    mut client: Object,
+    client: &Client,
     environment: &EnvironmentName,
 ) -> Result<Vec<SeenNode>, StoreError> {
-    let client: &mut Client = &mut client;
-    let transaction = fetch::begin(client, fetch::SHORT_TERMS).await?;
     let (name, memory, most) = (environment.as_str(), NODE_MEMORY.as_secs_f64(), i64::from(MOST_NODES) + 1);
     let parameters: [(&(dyn ToSql + Sync), Type); 3] =
         [(&name, Type::TEXT), (&memory, Type::FLOAT8), (&most, Type::INT8)];
-    let rows = transaction.client().query_typed(READ, &parameters).await.map_err(failed)?;
+    let rows = transaction::read(client, client.query_typed(READ, &parameters)).await?;
     rows.iter().map(node).collect()
 }
 

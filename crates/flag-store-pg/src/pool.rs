@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use deadpool_postgres::{
-    Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType, Timeouts,
+    ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod,
+    Runtime, TimeoutType, Timeouts,
 };
 use flag_engine::{Bound, BoundHits, StoreError};
 use tokio::time::timeout;
@@ -16,6 +17,8 @@ use crate::settings::CONNECT;
 const WAIT: Duration = Duration::from_millis(500);
 /// How long an idle connection may take to show that it is alive.
 const RECYCLE: Duration = Duration::from_secs(1);
+/// How long ago a connection may have been taken to be taken again without being asked whether it lives.
+const FRESH: Duration = Duration::from_secs(2);
 
 /// Connections for one purpose, so that no other purpose can take them all.
 pub(crate) struct Connections {
@@ -27,10 +30,23 @@ pub(crate) struct Connections {
 impl Connections {
     /// At most `size` connections, made when they are needed. Waits that are too long are counted under `name`.
     pub(crate) fn new(config: &Config, size: usize, name: &'static str) -> Result<Self, ConfigError> {
-        // An idle connection is asked whether it lives before it is used: the quick way only looks at the local socket.
-        let manager = ManagerConfig { recycling_method: RecyclingMethod::Verified };
+        // This only looks at the local socket, which may not have noticed.
+        let manager = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let ask = Hook::async_fn(|client: &mut ClientWrapper, metrics| {
+            Box::pin(async move {
+                if metrics.last_used() < FRESH {
+                    return Ok(());
+                }
+                match timeout(RECYCLE, client.simple_query("")).await {
+                    Ok(Ok(_)) => Ok(()),
+                    Ok(Err(error)) => Err(HookError::Backend(error)),
+                    Err(_) => Err(HookError::message("it does not answer")),
+                }
+            })
+        });
         let timeouts = Timeouts { wait: Some(WAIT), create: Some(CONNECT), recycle: Some(RECYCLE) };
         Pool::builder(Manager::from_config(config.clone(), NoTls, manager))
+            .pre_recycle(ask)
             .max_size(size)
             .timeouts(timeouts)
             .runtime(Runtime::Tokio1)
@@ -39,7 +55,7 @@ impl Connections {
             .map_err(|error| ConfigError::Unreadable(error.to_string()))
     }
 
-    /// A connection that was alive a moment ago.
+    /// A connection that was alive a moment ago: one that was idle for longer is asked before.
     pub(crate) async fn take(&self) -> Result<Object, StoreError> {
         self.pool.get().await.map_err(|error| {
             if matches!(error, PoolError::Timeout(TimeoutType::Wait)) {

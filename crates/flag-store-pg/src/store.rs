@@ -25,7 +25,7 @@ const REFRESH: usize = 2;
 /// How many connections serve the heartbeats of nodes: one reports, one asks for the others. Nobody else waits for them.
 const HEARTBEATS: usize = 2;
 /// How long a request may take, a commit not counted.
-const REQUEST: Duration = Duration::from_secs(2);
+pub(crate) const REQUEST: Duration = Duration::from_secs(2);
 
 /// Flags and their log in a PostgreSQL database. Migrates the database on first contact.
 pub struct PgStore {
@@ -82,17 +82,13 @@ impl PgStore {
         environment: &EnvironmentName,
         have: Option<Version>,
     ) -> Result<Fetched, StoreError> {
-        let ask = async {
+        let deadline = Instant::now() + REQUEST;
+        let take = async {
             self.ready().await?;
-            let mut client = self.refresh.take().await?;
-            fetch::ask_version(&mut client, environment).await
+            self.refresh.take().await
         };
-        let now = self.refresh.within(REQUEST, ask).await?;
-        if have == Some(now) {
-            return Ok(Fetched::Unchanged);
-        }
-        let load = async { fetch::load(self.refresh.take().await?, environment, have).await };
-        self.refresh.within(fetch::LOAD + REQUEST, load).await
+        let client = self.refresh.within(REQUEST, take).await?;
+        self.refresh.within(REQUEST + fetch::LOAD, fetch::load(client, environment, have, deadline)).await
     }
 
     async fn append(
@@ -105,7 +101,7 @@ impl PgStore {
         if batch.is_question() {
             let ask = async {
                 self.ready().await?;
-                append::stands_at(pool.take().await?, environment, expected).await
+                append::stands_at(&*pool.take().await?, environment, expected).await
             };
             return pool.within(REQUEST, ask).await;
         }
@@ -129,7 +125,7 @@ impl PgStore {
     ) -> Result<Receipts, StoreError> {
         let ask = async {
             self.ready().await?;
-            fetch::receipts(self.writers.take().await?, environment, keys).await
+            fetch::receipts(&*self.writers.take().await?, environment, keys).await
         };
         self.writers.within(REQUEST, ask).await
     }
@@ -141,7 +137,7 @@ impl PgStore {
     ) -> Result<Vec<Entry>, StoreError> {
         let read = async {
             self.ready().await?;
-            history::read(self.readers.take().await?, environment, page).await
+            history::read(&*self.readers.take().await?, environment, page).await
         };
         self.readers.within(REQUEST, read).await
     }
@@ -149,7 +145,7 @@ impl PgStore {
     async fn report(&self, environment: &EnvironmentName, report: &NodeReport) -> Result<(), StoreError> {
         let write = async {
             self.ready().await?;
-            nodes::report(self.heartbeats.take().await?, environment, report).await
+            nodes::report(&*self.heartbeats.take().await?, environment, report).await
         };
         self.heartbeats.within(REQUEST, write).await
     }
@@ -157,7 +153,7 @@ impl PgStore {
     async fn withdraw(&self, environment: &EnvironmentName, node: NodeId) -> Result<(), StoreError> {
         let write = async {
             self.ready().await?;
-            nodes::withdraw(self.heartbeats.take().await?, environment, node).await
+            nodes::withdraw(&*self.heartbeats.take().await?, environment, node).await
         };
         self.heartbeats.within(REQUEST, write).await
     }
@@ -165,7 +161,7 @@ impl PgStore {
     async fn nodes(&self, environment: &EnvironmentName) -> Result<Vec<SeenNode>, StoreError> {
         let read = async {
             self.ready().await?;
-            nodes::read(self.heartbeats.take().await?, environment).await
+            nodes::read(&*self.heartbeats.take().await?, environment).await
         };
         self.heartbeats.within(REQUEST, read).await
     }

@@ -38,8 +38,8 @@ pub(super) const SCENARIO: Scenario = Scenario {
                 },
                 Edit {
                     file: "crates/flag-store-pg/src/append.rs",
-                    text: "SELECT $1, * FROM unnest($2::bigint[], $3::text[], $4::jsonb[])",
-                    replacement: "SELECT $1, * FROM unnest($2::bigint[], $3::text[], $4::jsonb[]) ON CONFLICT DO NOTHING",
+                    text: "$4::jsonb[]) WHERE\"\n        );",
+                    replacement: "$4::jsonb[]) WHERE\",\n            \"ON CONFLICT DO NOTHING\"\n        );",
                 },
             ]),
         },

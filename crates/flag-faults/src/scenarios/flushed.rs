@@ -31,21 +31,11 @@ pub(super) const SCENARIO: Scenario = Scenario {
         },
         Mutant {
             what: "a node loads everything each time it looks",
-            bug: Bug::Source(&[
-                Edit {
-                    file: "crates/flag-store-pg/src/store.rs",
-                    text: "        if have == Some(now) {\n            return Ok(Fetched::Unchanged);\n        }\n",
-                    replacement: "        let _ = now;\n",
-                },
-                Edit {
-                    file: "crates/flag-store-pg/src/fetch.rs",
-                    text: "        Some(have) if have == now => Fetched::Unchanged,\n",
-                    replacement: "        Some(have) if have == now => {
-            snapshot(&transaction, environment, now).await?;
-            Fetched::Unchanged
-        }\n",
-                },
-            ]),
+            bug: Bug::Source(&[Edit {
+                file: "crates/flag-store-pg/src/fetch.rs",
+                text: "    if have == now {\n",
+                replacement: "    if have == now {\n        everything(client, environment, deadline).await?;\n",
+            }]),
         },
     ],
 };

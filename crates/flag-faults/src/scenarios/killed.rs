@@ -32,11 +32,12 @@ pub(super) const SCENARIO: Scenario = Scenario {
             what: "a write is acknowledged that was rolled back",
             bug: Bug::Source(&[Edit {
                 file: "crates/flag-store-pg/src/append.rs",
-                text: "Some(transaction) => commit(transaction).await,",
-                replacement:
-                    "Some(transaction) if batch.entries.iter().any(|entry| entry.revision % 5 == 0) =>
-                transaction.rollback().await.map(|()| Appended::Committed).map_err(failed),
-            Some(transaction) => commit(transaction).await,",
+                text: "Written::All => commit(&client).await?,",
+                replacement: "Written::All if batch.entries.iter().any(|entry| entry.revision % 5 == 0) => {
+            client.batch_execute(\"ROLLBACK\").await.map_err(failed)?;
+            Appended::Committed
+        }
+        Written::All => commit(&client).await?,",
             }]),
         },
     ],

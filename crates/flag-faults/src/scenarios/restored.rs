@@ -23,11 +23,18 @@ pub(super) const SCENARIO: Scenario = Scenario {
     mutants: &[
         Mutant {
             what: "a node goes on from its revision in another epoch",
-            bug: Bug::Source(&[Edit {
-                file: "crates/flag-store-pg/src/fetch.rs",
-                text: "if epoch == now.epoch && follows(now.revision, revision)",
-                replacement: "if (epoch == now.epoch || true) && follows(now.revision, revision)",
-            }]),
+            bug: Bug::Source(&[
+                Edit {
+                    file: "crates/flag-store-pg/src/fetch.rs",
+                    text: "if have.epoch == now.epoch && follows(",
+                    replacement: "if follows(",
+                },
+                Edit {
+                    file: "crates/flag-store-pg/src/fetch.rs",
+                    text: "(SELECT epoch = $2 AND ",
+                    replacement: "(SELECT $2::uuid IS NOT NULL AND ",
+                },
+            ]),
         },
         Mutant {
             what: "a store that has gone back is followed",

@@ -12,6 +12,7 @@ mod database;
 mod digest;
 mod faults;
 mod feed;
+mod journeys;
 mod migrations;
 mod nodes;
 mod rows;
