@@ -1,5 +1,6 @@
 //! The cell that holds the live snapshot of one environment.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -11,14 +12,33 @@ use tokio::time::Instant;
 /// snapshots happens outside it.
 pub(crate) struct SnapshotCell {
     current: RwLock<Option<Arc<Snapshot>>>,
+    generation: Generation,
     versions: watch::Sender<Option<Version>>,
     /// When the live one became live. Beside it, so that readers need not pass it on their way.
     since: Mutex<Option<Instant>>,
 }
 
+/// Moves on whenever another snapshot becomes live. On cache lines of its own: looked at by every request, it must not share
+/// one with what others write.
+#[derive(Default)]
+#[repr(align(128))]
+struct Generation(AtomicU64);
+
 impl SnapshotCell {
     pub(crate) fn new() -> Self {
-        Self { current: RwLock::new(None), versions: watch::Sender::new(None), since: Mutex::new(None) }
+        Self {
+            current: RwLock::new(None),
+            generation: Generation::default(),
+            versions: watch::Sender::new(None),
+            since: Mutex::new(None),
+        }
+    }
+
+    /// A number that is another one once another snapshot is live; 0 before the first one. Whoever sees it move finds at least
+    /// the snapshot that moved it.
+    #[inline]
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.0.load(Ordering::Acquire)
     }
 
     /// The live snapshot; nothing before the first one arrived.
@@ -59,6 +79,7 @@ impl SnapshotCell {
             return Published::Refused;
         }
         let old = current.replace(Arc::clone(next));
+        self.generation.0.fetch_add(1, Ordering::Release);
         self.versions.send_replace(Some(next.version()));
         drop(current);
         drop(old);
@@ -71,6 +92,7 @@ impl SnapshotCell {
             return Published::Refused;
         }
         let old = current.replace(Arc::clone(next));
+        self.generation.0.fetch_add(1, Ordering::Release);
         // Under the lock, so that versions are told in the order in which they became live.
         *self.since.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         self.versions.send_replace(Some(next.version()));

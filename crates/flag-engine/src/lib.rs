@@ -18,6 +18,7 @@ mod engine;
 mod environment;
 mod follow;
 mod loading;
+mod local;
 mod mend;
 mod nodes;
 mod ports;
@@ -38,6 +39,7 @@ pub use digest::{Digest, RowSum};
 pub use engine::{Engine, Parts};
 pub use environment::EnvironmentName;
 pub use loading::{Column, LoadedRows};
+pub use local::{Live, LocalSnapshot};
 pub use nodes::{
     MOST_NODES, NODE_MEMORY, NODE_SILENCE, NodeId, NodeIdentity, NodeName, NodeReport, SeenNode,
 };

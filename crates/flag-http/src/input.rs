@@ -9,16 +9,13 @@ mod percent;
 mod query;
 mod value;
 
+pub(crate) use body::{Body, Shape, read as read_body};
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use body::{check_headers, parse as parse_body};
-#[cfg(any(test, feature = "fuzzing"))]
-pub(crate) use percent::decode;
-#[cfg(any(test, feature = "fuzzing"))]
-pub(crate) use query::parse as parse_query;
-
-pub(crate) use body::{Body, Shape};
 pub(crate) use members::{Members, Optional, Required};
 pub(crate) use minimum::MinRevision;
 pub(crate) use path::{FlagPath, asked_flag, subject_in_path};
-pub(crate) use query::{NoParameters, Query, Search};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use percent::decode;
+pub(crate) use query::{NoParameters, Query, Search, parse as parse_query};
 pub(crate) use value::{Attributes, ContextId, Limit, Read, Seconds};

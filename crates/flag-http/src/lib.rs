@@ -23,6 +23,7 @@ mod route_meters;
 mod routes;
 mod server;
 mod telemetry;
+mod worker;
 
 pub use access::{Access, AdminToken, InvalidToken};
 pub use connections::Connections;

@@ -9,11 +9,15 @@ pub(crate) mod head;
 pub(crate) mod rescue;
 pub(crate) mod trace;
 
+use std::rc::Rc;
+
 use actix_web::Error;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
 
+use crate::routes::evaluate;
+use crate::worker::Worker;
 use trace::Trace;
 
 /// Leads a request to its route and its answer back.
@@ -21,11 +25,16 @@ pub(crate) async fn pass(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let trace = Trace::begin(&request);
+    let question = evaluate::is_question(&request).then_some(evaluate::ROUTE);
+    let worker = Rc::clone(Worker::of(request.request())?);
+    let trace = Trace::begin(Rc::clone(&worker), &request, question);
     let outcome = rescue::check(async {
-        admission::check(&request)?;
+        admission::check(worker.node(), &request)?;
         head::as_get(&mut request);
-        next.call(request).await
+        if question.is_some() {
+            return Ok(evaluate::directly(&worker, request).await);
+        }
+        next.call(request).await.map(ServiceResponse::map_into_boxed_body)
     });
     trace.end(outcome.await)
 }

@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 
 pub(crate) use code::Code;
 
+use crate::answer::FLAG_REVISION;
 use crate::conditional::etag;
 
 /// The type of a problem document.
@@ -47,24 +48,27 @@ pub(crate) struct Fault {
 #[derive(Debug)]
 pub(crate) struct Problem {
     pub(crate) code: Code,
-    detail: String,
-    errors: Vec<Fault>,
+    detail: Box<str>,
+    errors: Box<[Fault]>,
     retry_after: Option<u32>,
     allow: Option<HeaderValue>,
     /// The revision of the flag as it is, where a condition on it did not hold.
     found: Option<Revision>,
+    /// The revision that was looked at, where the flags decided.
+    seen: Option<Revision>,
 }
 
 impl Problem {
-    pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), errors: Vec::new(), retry_after: None, allow: None, found: None }
+    pub(crate) fn new(code: Code, detail: impl Into<Box<str>>) -> Self {
+        let (errors, retry_after, allow, found, seen) = (Box::default(), None, None, None, None);
+        Self { code, detail: detail.into(), errors, retry_after, allow, found, seen }
     }
 
     /// The problem with all of `errors`.
     pub(crate) fn invalid(errors: Vec<Fault>) -> Self {
         let texts: Vec<String> =
             errors.iter().map(|fault| format!("`{}` {}", fault.field, fault.message)).collect();
-        Self { errors, ..Self::new(Code::InvalidInput, texts.join("; ")) }
+        Self { errors: errors.into(), ..Self::new(Code::InvalidInput, texts.join("; ")) }
     }
 
     /// The problem with one field.
@@ -81,6 +85,11 @@ impl Problem {
     /// Says after how many seconds it is worth trying again.
     pub(crate) fn retry_after(self, seconds: u32) -> Self {
         Self { retry_after: Some(seconds), ..self }
+    }
+
+    /// Says at which revision it is so.
+    pub(crate) fn seen_at(self, revision: Revision) -> Self {
+        Self { seen: Some(revision), ..self }
     }
 
     /// Says which methods the route knows.
@@ -140,6 +149,9 @@ impl ResponseError for Problem {
         }
         if let Some(revision) = self.found {
             response.insert_header((ETAG, etag(revision)));
+        }
+        if let Some(revision) = self.seen {
+            response.insert_header((FLAG_REVISION, revision));
         }
         if self.code == Code::Unauthorized {
             response.insert_header((WWW_AUTHENTICATE, "Bearer"));

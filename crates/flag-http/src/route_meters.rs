@@ -30,11 +30,6 @@ impl RouteMeters {
         Self { node, known: RefCell::default() }
     }
 
-    /// The node that is metered.
-    pub(crate) fn node(&self) -> &Node {
-        &self.node
-    }
-
     /// Notes that a request was answered.
     pub(crate) fn answered(&self, method: &Method, route: &str, status: u16, elapsed: Duration) {
         let (telemetry, method) = (&self.node.telemetry, known_method(method));

@@ -1,7 +1,6 @@
 //! The table of routes. Each route is one function in a file of its subject.
 
-use actix_web::http::Method;
-use actix_web::{guard, web};
+use actix_web::web;
 
 pub(crate) mod changes;
 pub(crate) mod convergence;
@@ -14,14 +13,11 @@ pub(crate) mod pages;
 pub(crate) mod settings;
 mod write;
 
-use crate::input::asked_flag;
 use crate::middleware::environment;
-use crate::middleware::trace::Pattern;
 
 /// Mounts every route.
 pub(crate) fn mount(config: &mut web::ServiceConfig) {
     config
-        .service(questions())
         .service(web::scope("/features").configure(mount_features))
         .service(
             web::scope("/environments/{environment}")
@@ -38,20 +34,6 @@ pub(crate) fn mount(config: &mut web::ServiceConfig) {
         .service(web::resource("/docs/page.css").get(docs::style))
         .service(web::resource("/docs/page.js").get(docs::script))
         .service(web::resource("/").get(docs::welcome));
-}
-
-/// The short way for questions, of which there are more than of all other requests together. The framework tries the patterns
-/// of a table one after another, each with a regular expression, and every try costs more than an evaluation does. A question
-/// is told by both ends of its path. Whatever is not told by them, such as a key that is percent-encoded, takes the long way.
-fn questions() -> actix_web::Scope {
-    // The framework remembers the guards that it has for methods, and would tell of this one wherever another method is due.
-    let is_question = guard::fn_guard(|request| {
-        request.head().method == Method::POST && asked_flag(request.head().uri.path()).is_some()
-    });
-    web::scope("/features")
-        .guard(is_question)
-        .app_data(Pattern("/features/{key}/evaluate"))
-        .default_service(web::to(evaluate::evaluate))
 }
 
 fn mount_features(config: &mut web::ServiceConfig) {

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::TcpListener;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,8 +12,8 @@ use actix_web::{App, HttpServer, web};
 use crate::connections;
 use crate::middleware;
 use crate::node::Node;
-use crate::route_meters::RouteMeters;
 use crate::routes;
+use crate::worker::Worker;
 
 /// What a server allows itself and its clients.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +39,7 @@ pub fn serve(listener: TcpListener, node: web::Data<Node>, limits: Limits) -> io
     let server = HttpServer::new(move || {
         App::new()
             .app_data(node.clone())
-            .app_data(Rc::new(RouteMeters::new(node.clone())))
+            .app_data(Worker::start(&node))
             .wrap(from_fn(middleware::pass))
             .configure(routes::mount)
     })

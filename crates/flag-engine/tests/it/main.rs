@@ -13,6 +13,7 @@ mod digest;
 mod document;
 mod failing;
 mod law;
+mod local;
 mod nodes;
 mod python;
 mod quarantine;

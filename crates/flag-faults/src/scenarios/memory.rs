@@ -26,8 +26,10 @@ pub(super) const SCENARIO: Scenario = Scenario {
         what: "meters are kept by path instead of by route",
         bug: Bug::Source(&[Edit {
             file: "crates/flag-http/src/middleware/trace.rs",
-            text: "            Ok(response) => (pattern(response.request()), response.response()),",
-            replacement: "            Ok(response) => (Some(Cow::Owned(response.request().path().to_owned())), response.response()),",
+            text: "let route = self.route.or(route.as_deref()).unwrap_or(\"unmatched\");",
+            replacement: "let _ = (route, self.route);
+        let path = outcome.as_ref().ok().map(|response| response.request().path().to_owned());
+        let route = path.as_deref().unwrap_or(\"unmatched\");",
         }]),
     }],
 };

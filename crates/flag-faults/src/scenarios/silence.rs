@@ -44,11 +44,11 @@ pub(super) const SCENARIO: Scenario = Scenario {
             what: "an evaluation asks the store first",
             bug: Bug::Source(&[Edit {
                 file: "crates/flag-http/src/routes/evaluate.rs",
-                text: "    let key = &path.0;\n    let Evaluate",
+                text: "    let Evaluate { user_id, ",
                 replacement:
                     "    let newest = flag_engine::HistoryPage { before: None, flag: None, limit: 1 };
     let _ = node.engine.history(newest).await;
-    let key = &path.0;\n    let Evaluate",
+    let Evaluate { user_id, ",
             }]),
         },
     ],

@@ -5,9 +5,10 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
+use actix_web::dev::Payload;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
-use actix_web::web::{Bytes, Payload};
-use actix_web::{FromRequest, HttpRequest, dev};
+use actix_web::web::Bytes;
+use actix_web::{FromRequest, HttpRequest};
 use futures_util::StreamExt;
 use garde::{Report, Validate};
 
@@ -41,18 +42,18 @@ impl<T: Shape + 'static> FromRequest for Body<T> {
     type Error = Problem;
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
-    fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
-        let headers = check_headers(request.headers(), T::LIMIT);
-        let payload = Payload::from_request(request, payload);
-        let request = request.clone();
-        Box::pin(async move {
-            headers?;
-            let payload = payload.await.map_err(|_| cut_short())?;
-            let bytes = receive(payload, T::LIMIT).await?;
-            T::note(&request, &bytes);
-            parse(&bytes).map(Self)
-        })
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move { read(&request, payload).await.map(Self) })
     }
+}
+
+/// Reads the body of `request`, which `payload` brings.
+pub(crate) async fn read<T: Shape>(request: &HttpRequest, payload: Payload) -> Result<T, Problem> {
+    check_headers(request.headers(), T::LIMIT)?;
+    let bytes = receive(payload, T::LIMIT).await?;
+    T::note(request, &bytes);
+    parse(&bytes)
 }
 
 pub(crate) fn check_headers(headers: &HeaderMap, limit: usize) -> Result<(), Problem> {

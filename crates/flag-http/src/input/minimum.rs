@@ -16,17 +16,21 @@ impl FromRequest for MinRevision {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
-        ready(read(request).map(Self))
+        ready(Self::of(request))
     }
 }
 
-fn read(request: &HttpRequest) -> Result<Option<Revision>, Problem> {
-    let mut given = request.headers().get_all("flag-min-revision");
-    let Some(value) = given.next() else { return Ok(None) };
-    let fault = |message: String| Problem::fault(Place::Header, "Flag-Min-Revision", message);
-    if given.next().is_some() {
-        return Err(fault("is given more than once".to_owned()));
+impl MinRevision {
+    /// The revision that `request` names.
+    pub(crate) fn of(request: &HttpRequest) -> Result<Self, Problem> {
+        let mut given = request.headers().get_all("flag-min-revision");
+        let Some(value) = given.next() else { return Ok(Self(None)) };
+        let fault = |message: String| Problem::fault(Place::Header, "Flag-Min-Revision", message);
+        if given.next().is_some() {
+            return Err(fault("is given more than once".to_owned()));
+        }
+        // What is no ASCII is no number.
+        let revision = Revision::text(value.to_str().unwrap_or_default()).map_err(fault)?;
+        Ok(Self(Some(revision)))
     }
-    // What is no ASCII is no number.
-    Revision::text(value.to_str().unwrap_or_default()).map(Some).map_err(fault)
 }

@@ -16,14 +16,17 @@ impl FromRequest for FlagPath {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+        ready(Self::of(request))
+    }
+}
+
+impl FlagPath {
+    /// The flag that the path of `request` names, whether or not its route was looked up.
+    pub(crate) fn of(request: &HttpRequest) -> Result<Self, Problem> {
         let text = request.match_info().get("key").or_else(|| asked_flag(request.uri().path()));
         let key = text.and_then(|text| text.parse().ok()).map(Self);
         // A name that no flag can have is not invalid input: there just is no such flag.
-        ready(
-            key.ok_or_else(|| {
-                Problem::new(Code::FlagNotFound, "no flag can have the key that the path names")
-            }),
-        )
+        key.ok_or_else(|| Problem::new(Code::FlagNotFound, "no flag can have the key that the path names"))
     }
 }
 

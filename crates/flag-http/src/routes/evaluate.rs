@@ -1,8 +1,10 @@
 //! The question that everything is for: what does this context get?
 
-use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
-use flag_core::Context;
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::{Method, StatusCode};
+use actix_web::{HttpRequest, HttpResponse};
+use flag_core::{Context, FlagKey};
+use flag_engine::Live;
 use garde::Validate;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -11,10 +13,12 @@ use super::features::missing;
 use crate::answer;
 use crate::input::{
     Attributes, Body, ContextId, FlagPath, Members, MinRevision, NoParameters, Optional, Query, Shape,
+    asked_flag, parse_query, read_body,
 };
 use crate::node::Node;
 use crate::openapi::MinRevisionHeader;
 use crate::problem::{Problem, ProblemDocument};
+use crate::worker::Worker;
 
 /// Who asks. Every member may be missing; an empty text is a missing member.
 #[derive(Validate, ToSchema)]
@@ -67,6 +71,9 @@ pub(crate) struct Answer<'a> {
     source: &'a str,
 }
 
+/// The route of questions.
+pub(crate) const ROUTE: &str = "/features/{key}/evaluate";
+
 /// Evaluates a flag for a context.
 #[utoipa::path(
     post, path = "/features/{key}/evaluate", operation_id = "evaluateFeature", tag = "evaluation", params(("key" = String, Path), MinRevisionHeader), request_body = Evaluate,
@@ -77,15 +84,50 @@ pub(crate) struct Answer<'a> {
     ),
 )]
 pub(crate) async fn evaluate(
-    node: web::Data<Node>,
+    request: HttpRequest,
     _: Query<NoParameters>,
     minimum: MinRevision,
     path: FlagPath,
     body: Body<Evaluate>,
 ) -> Result<HttpResponse, Problem> {
-    let snapshot = node.snapshot_at(minimum).await?;
-    let key = &path.0;
-    let Evaluate { user_id, group_id, region, .. } = body.0;
+    answer(Worker::of(&request)?, minimum, &path.0, body.0).await
+}
+
+/// Whether a request is a question that can take the short way: both ends of its path tell.
+pub(crate) fn is_question(request: &ServiceRequest) -> bool {
+    request.method() == Method::POST && asked_flag(request.uri().path()).is_some()
+}
+
+/// The short way for questions, of which there are more than of all other requests together: without the framework's table,
+/// whose patterns are regular expressions that are tried one after another, and without the layers behind it. Whatever the
+/// ends of the path do not tell, such as a key that is percent-encoded, takes the long way to the same answer.
+pub(crate) async fn directly(worker: &Worker, request: ServiceRequest) -> ServiceResponse {
+    let (request, payload) = request.into_parts();
+    match question(worker, &request, payload).await {
+        Ok(response) => ServiceResponse::new(request, response),
+        Err(problem) => ServiceResponse::from_err(problem, request),
+    }
+}
+
+async fn question(worker: &Worker, request: &HttpRequest, payload: Payload) -> Result<HttpResponse, Problem> {
+    let NoParameters {} = parse_query(request.query_string())?;
+    let minimum = MinRevision::of(request)?;
+    let FlagPath(key) = FlagPath::of(request)?;
+    answer(worker, minimum, &key, read_body(request, payload).await?).await
+}
+
+async fn answer(
+    worker: &Worker,
+    minimum: MinRevision,
+    key: &FlagKey,
+    question: Evaluate,
+) -> Result<HttpResponse, Problem> {
+    let node = worker.node();
+    let snapshot = match minimum.0 {
+        None => worker.live().ok_or_else(Node::not_ready)?,
+        Some(_) => Live::known(node.snapshot_at(minimum).await?),
+    };
+    let Evaluate { user_id, group_id, region, .. } = question;
     let (user, group, region) = (text(user_id), text(group_id), text(region));
     let context = Context::new().user(&user).group(&group).region(&region);
     // By way of the snapshot, which has most answers without going to the flag itself.

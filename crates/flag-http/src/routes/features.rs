@@ -220,11 +220,12 @@ pub(crate) fn find<'a>(snapshot: &'a Snapshot, key: &FlagKey) -> Result<&'a Flag
 
 /// Why `snapshot` has no flag `key`.
 pub(super) fn missing(snapshot: &Snapshot, key: &FlagKey) -> Problem {
-    if snapshot.is_quarantined(key) {
+    let problem = if snapshot.is_quarantined(key) {
         Problem::unreadable(key)
     } else {
         Problem::new(Code::FlagNotFound, format!("there is no flag {key}"))
-    }
+    };
+    problem.seen_at(snapshot.version().revision)
 }
 
 /// Deletes a flag with everything that hangs on it. Its history stays.
