@@ -58,6 +58,9 @@ pub enum Case {
 impl Case {
     pub const ALL: [Self; 6] = [Self::Bare, Self::One, Self::Many, Self::Most, Self::Million, Self::Written];
 
+    /// The order of turns: whoever is compared is asked right after the other, as far as that goes.
+    const TURNS: [Self; 6] = [Self::Million, Self::Bare, Self::Many, Self::Written, Self::Most, Self::One];
+
     pub fn title(self) -> &'static str {
         match self {
             Self::Bare => "bare actix-web",
@@ -126,7 +129,7 @@ struct Server {
 pub fn measure(program: &Program, pace: Pace) -> Result<Measured> {
     let cores = Cores::divide()?;
     let mut contestants = Vec::new();
-    for case in Case::ALL {
+    for case in Case::TURNS {
         eprintln!("      starting: {}", case.title());
         let server = match case.content() {
             Some(content) => Some(node(program, &cores, content)?),
@@ -156,7 +159,8 @@ pub fn measure(program: &Program, pace: Pace) -> Result<Measured> {
                 let rate = if steady { Rate::Steady(rate) } else { Rate::Saturating };
                 let outcome =
                     if *case == Case::Written { while_writing(server, || ask(rate))? } else { ask(rate)? };
-                let samples = &mut samples[place];
+                let samples = samples.iter_mut().find(|samples| samples.case == *case);
+                let samples = samples.context("every case has its samples")?;
                 if steady { samples.steady.push(outcome) } else { samples.saturated.push(outcome) }
             }
         }

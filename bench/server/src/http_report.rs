@@ -25,7 +25,7 @@ fn targets(measured: &Measured) -> Vec<Target> {
     };
     let late = |what: &str, ours, bound| Target {
         what: what.to_owned(),
-        found: Spread::of_ratios(&p99(ours), &p99(Case::Bare)),
+        found: Spread::of_medians(&p99(ours), &p99(Case::Bare)),
         bound,
     };
     vec![
@@ -54,7 +54,8 @@ pub fn text(measured: &Measured) -> String {
         Servers have one half of the cores and whoever asks the other. {CONNECTIONS} connections that stay open ask \
         `POST /features/{{key}}/evaluate`, one question at a time, each answer held against the expected one. Servers take turns of \
         {sample} ms for {rounds} rounds; figures are medians over the rounds, and ratios are medians of the ratio within a round, with \
-        quartiles in brackets. CPU is what the kernel's scheduler counted for the server's threads. Latencies are taken at {rate} \
+        quartiles in brackets, but those of the p99, where what disturbs one turn passes by the next: these are quotients of medians, \
+        with quartiles of the same from samples drawn anew. CPU is what the kernel's scheduler counted for the server's threads. Latencies are taken at {rate} \
         questions a second, half of what the bare server can do, from when a question was due.\n\n\
         Measured on {}.\n\n",
         machine::description(),
