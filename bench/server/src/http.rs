@@ -1,22 +1,16 @@
 //! `http`: evaluation over HTTP beside a bare server, by the number of flags, and while flags are written.
 
-use std::{
-    path::Path,
-    process::Command,
-    sync::atomic::{AtomicBool, Ordering},
-    time::{Duration, Instant},
-};
+use std::{path::Path, process::Command, time::Duration};
 
 use anyhow::{Context, Result};
 
 use crate::{
-    connection::Connection,
     cores::Cores,
-    load::{self, Outcome, Rate},
+    load::{self, Meanwhile, Outcome, Rate},
     node::{Program, sqlite, wait_until_ready},
     process::Process,
     question::{self, Question},
-    seed::{self, Content, WRITTEN},
+    seed::{self, Content},
 };
 
 /// Flags of the database that everything else is compared with.
@@ -155,10 +149,11 @@ pub fn measure(program: &Program, pace: Pace) -> Result<Measured> {
                 let shared = if *case == Case::Written { Case::Many } else { *case };
                 let server = contestants.iter().find(|(other, ..)| *other == shared);
                 let server = server.and_then(|(_, server, _)| server.as_ref()).context("nobody to ask")?;
-                let ask = |rate| load::run(&server.process, questions, rate, pace.warm_up, pace.sample);
                 let rate = if steady { Rate::Steady(rate) } else { Rate::Saturating };
+                let meanwhile =
+                    if *case == Case::Written { Meanwhile::Writes(WRITES) } else { Meanwhile::Nothing };
                 let outcome =
-                    if *case == Case::Written { while_writing(server, || ask(rate))? } else { ask(rate)? };
+                    load::run(&server.process, questions, rate, meanwhile, pace.warm_up, pace.sample)?;
                 let samples = samples.iter_mut().find(|samples| samples.case == *case);
                 let samples = samples.context("every case has its samples")?;
                 if steady { samples.steady.push(outcome) } else { samples.saturated.push(outcome) }
@@ -171,14 +166,14 @@ pub fn measure(program: &Program, pace: Pace) -> Result<Measured> {
 }
 
 /// Asks one server, the bare one if no program is named, for a while.
-pub fn load(program: Option<&Program>, period: Duration) -> Result<Outcome> {
+pub fn load(program: Option<&Program>, rate: Rate, period: Duration) -> Result<Outcome> {
     let cores = Cores::divide()?;
     let (server, questions) = match program {
         Some(program) => (node(program, &cores, Content::flags(MANY))?, Case::Many.questions()),
         None => (bare(&cores)?, Case::Bare.questions()),
     };
     println!("asking process {}", server.process.id());
-    load::run(&server.process, &questions, Rate::Saturating, Pace::USUAL.warm_up, period)
+    load::run(&server.process, &questions, rate, Meanwhile::Nothing, Pace::USUAL.warm_up, period)
 }
 
 fn bare(cores: &Cores) -> Result<Server> {
@@ -199,30 +194,4 @@ fn node(program: &Program, cores: &Cores, content: Content) -> Result<Server> {
 fn fill(program: &Program, file: &Path, content: Content) -> Result<()> {
     program.migrate(&sqlite(file))?;
     seed::sqlite(file, content)
-}
-
-/// Does `work` while somebody else makes changes at a steady rate; fails if a change does.
-fn while_writing<T>(server: &Server, work: impl FnOnce() -> Result<T>) -> Result<T> {
-    let is_done = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        let writer = scope.spawn(|| {
-            let mut connection = Connection::open(server.process.address)?;
-            let path = format!("/features/{WRITTEN}/global");
-            let began = Instant::now();
-            for number in 0_u32.. {
-                let due = began + Duration::from_secs(1) / WRITES * number;
-                std::thread::sleep(due.saturating_duration_since(Instant::now()));
-                if is_done.load(Ordering::Relaxed) {
-                    break;
-                }
-                let enabled = number.is_multiple_of(2);
-                connection.change("PATCH", &path, &format!(r#"{{"enabled":{enabled}}}"#))?;
-            }
-            anyhow::Ok(())
-        });
-        let outcome = work();
-        is_done.store(true, Ordering::Relaxed);
-        writer.join().expect("the writer does not panic")?;
-        outcome
-    })
 }

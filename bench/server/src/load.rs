@@ -10,7 +10,13 @@ use std::{
 use anyhow::{Context, Result, bail};
 use mio::{Events, Interest, Poll, Token, net::TcpStream};
 
-use crate::{answer, process::Process, question::Question};
+use crate::{
+    answer::{self, Answer},
+    connection::request,
+    process::Process,
+    question::{Question, State},
+    seed::WRITTEN,
+};
 
 /// How many connections ask at once.
 pub const CONNECTIONS: usize = 32;
@@ -24,6 +30,15 @@ pub enum Rate {
     Saturating,
     /// So many questions in a second, whether or not answers keep up. How long a question waited for a free connection counts.
     Steady(f64),
+}
+
+/// What else happens on the server meanwhile.
+#[derive(Clone, Copy)]
+pub enum Meanwhile {
+    Nothing,
+    /// So many changes in a second. The thread that asks makes them: another one would keep it from asking now and then, and
+    /// the server from answering many at once.
+    Writes(u32),
 }
 
 /// What one run has measured.
@@ -47,10 +62,14 @@ pub fn run(
     server: &Process,
     questions: &[Question],
     rate: Rate,
+    meanwhile: Meanwhile,
     warm_up: Duration,
     measured: Duration,
 ) -> Result<Outcome> {
     let mut load = Load::open(server.address, questions)?;
+    if let Meanwhile::Writes(rate) = meanwhile {
+        load.writer = Some(Writer::open(server.address, rate, &load.poll)?);
+    }
     load.ask_for(rate, warm_up)?;
     load.latencies.clear();
     let (began, before) = (Instant::now(), server.computed()?);
@@ -70,6 +89,17 @@ struct Load<'a> {
     questions: std::iter::Cycle<std::slice::Iter<'a, Question>>,
     asked: Vec<Option<&'a Question>>,
     latencies: Vec<f64>,
+    writer: Option<Writer>,
+}
+
+/// Somebody who makes changes at a steady rate.
+struct Writer {
+    lane: Lane,
+    pause: Duration,
+    /// When the next change is due.
+    due: Instant,
+    number: u32,
+    is_waiting: bool,
 }
 
 struct Lane {
@@ -84,12 +114,7 @@ impl<'a> Load<'a> {
         let poll = Poll::new()?;
         let mut lanes = Vec::new();
         for place in 0..CONNECTIONS {
-            let stream = std::net::TcpStream::connect(address).context("connect")?;
-            stream.set_nodelay(true)?;
-            stream.set_nonblocking(true)?;
-            let mut stream = TcpStream::from_std(stream);
-            poll.registry().register(&mut stream, Token(place), Interest::READABLE)?;
-            lanes.push(Lane { stream, due: Instant::now(), received: Vec::with_capacity(4096) });
+            lanes.push(Lane::open(address, Token(place), &poll)?);
         }
         Ok(Self {
             poll,
@@ -99,6 +124,7 @@ impl<'a> Load<'a> {
             questions: questions.iter().cycle(),
             asked: vec![None; CONNECTIONS],
             latencies: Vec::new(),
+            writer: None,
         })
     }
 
@@ -110,6 +136,9 @@ impl<'a> Load<'a> {
             let now = Instant::now();
             if now - began >= period {
                 break;
+            }
+            if let Some(writer) = &mut self.writer {
+                writer.write_if_due(now)?;
             }
             match rate {
                 Rate::Saturating => {
@@ -135,8 +164,10 @@ impl<'a> Load<'a> {
             }
         }
         // What is under way is awaited, so that the next period begins with nothing due.
-        while self.idle.len() < CONNECTIONS {
-            if self.receive(SILENCE)? == 0 {
+        let ended = Instant::now();
+        while self.idle.len() < CONNECTIONS || self.writer.as_ref().is_some_and(|writer| writer.is_waiting) {
+            self.receive(SILENCE)?;
+            if ended.elapsed() > SILENCE {
                 bail!("the server does not answer");
             }
         }
@@ -154,7 +185,7 @@ impl<'a> Load<'a> {
 
     /// Takes what has arrived; says how many answers that completed.
     fn receive(&mut self, wait: Duration) -> Result<usize> {
-        let Self { poll, events, lanes, idle, asked, latencies, .. } = self;
+        let Self { poll, events, lanes, idle, asked, latencies, writer, .. } = self;
         match poll.poll(events, Some(wait)) {
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(0),
             polled => polled?,
@@ -162,6 +193,10 @@ impl<'a> Load<'a> {
         let before = latencies.len();
         for event in events.iter() {
             let place = event.token().0;
+            if let Some(writer) = writer.as_mut().filter(|_| place == CONNECTIONS) {
+                writer.is_waiting &= !writer.lane.is_acknowledged()?;
+                continue;
+            }
             let (lane, Some(question)) = (&mut lanes[place], asked[place]) else { continue };
             if lane.is_answered_with(&question.answer)? {
                 latencies.push(lane.due.elapsed().as_secs_f64());
@@ -173,25 +208,76 @@ impl<'a> Load<'a> {
     }
 }
 
+impl Writer {
+    fn open(address: SocketAddr, rate: u32, poll: &Poll) -> Result<Self> {
+        let lane = Lane::open(address, Token(CONNECTIONS), poll)?;
+        Ok(Self {
+            lane,
+            pause: Duration::from_secs(1) / rate,
+            due: Instant::now(),
+            number: 0,
+            is_waiting: false,
+        })
+    }
+
+    fn write_if_due(&mut self, now: Instant) -> Result<()> {
+        if self.is_waiting || now < self.due {
+            return Ok(());
+        }
+        let body = format!(r#"{{"enabled":{}}}"#, State::of_number(self.number));
+        let change = request("PATCH", &format!("/features/{WRITTEN}/global"), &body);
+        (self.number, self.due, self.is_waiting) = (self.number + 1, self.due + self.pause, true);
+        self.lane.received.clear();
+        self.lane.stream.write_all(&change).context("send a change")
+    }
+}
+
 impl Lane {
+    fn open(address: SocketAddr, token: Token, poll: &Poll) -> Result<Self> {
+        let stream = std::net::TcpStream::connect(address).context("connect")?;
+        stream.set_nodelay(true)?;
+        stream.set_nonblocking(true)?;
+        let mut stream = TcpStream::from_std(stream);
+        poll.registry().register(&mut stream, token, Interest::READABLE)?;
+        Ok(Self { stream, due: Instant::now(), received: Vec::with_capacity(4096) })
+    }
+
     /// Whether the answer is whole now. Fails if it is not the one that is expected.
     fn is_answered_with(&mut self, expected: &[u8]) -> Result<bool> {
+        let Some(answer) = self.answer()? else { return Ok(false) };
+        if answer.status != 200 || answer.body != expected {
+            let (found, expected) = (String::from_utf8_lossy(answer.body), String::from_utf8_lossy(expected));
+            bail!("the answer is {} {found} where {expected} was expected", answer.status);
+        }
+        Ok(true)
+    }
+
+    /// Whether a change was answered. Fails if it was refused.
+    fn is_acknowledged(&mut self) -> Result<bool> {
+        let Some(answer) = self.answer()? else { return Ok(false) };
+        if answer.status != 200 {
+            bail!("a change was answered {} {}", answer.status, String::from_utf8_lossy(answer.body));
+        }
+        Ok(true)
+    }
+
+    /// Takes what has arrived, and gives the answer if it is whole now.
+    fn answer(&mut self) -> Result<Option<Answer<'_>>> {
         let mut portion = [0; 4096];
         loop {
             match self.stream.read(&mut portion) {
                 Ok(0) => bail!("the server closed a connection"),
-                Ok(length) => self.received.extend_from_slice(&portion[..length]),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Ok(length) => {
+                    self.received.extend_from_slice(&portion[..length]);
+                    // The socket has no more: a further look would cost a system call.
+                    if length < portion.len() {
+                        break;
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) => return Err(error).context("receive"),
             }
-            if let Some(answer) = answer::parse(&self.received)? {
-                if answer.status != 200 || answer.body != expected {
-                    let (found, expected) =
-                        (String::from_utf8_lossy(answer.body), String::from_utf8_lossy(expected));
-                    bail!("the answer is {} {found} where {expected} was expected", answer.status);
-                }
-                return Ok(true);
-            }
         }
+        answer::parse(&self.received)
     }
 }

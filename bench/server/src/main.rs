@@ -8,10 +8,11 @@ use flag_bench_server::{
     bare,
     cluster::{self, Cluster, one_more, propagation, start, writes},
     cluster_report, http, http_report,
+    load::Rate,
     node::Program,
 };
 
-const USAGE: &str = "(http | cluster) PROGRAM [--quick | --docs FOLDER] | load (PROGRAM | bare) SECONDS | writes PROGRAM SECONDS | bare";
+const USAGE: &str = "(http | cluster) PROGRAM [--quick | --docs FOLDER] | load (PROGRAM | bare) SECONDS [QUESTIONS_A_SECOND] | writes PROGRAM SECONDS | bare";
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -24,11 +25,18 @@ fn main() -> Result<()> {
             measure_cluster(Program::at(program)?, &Options::parse(options)?)
         }
         // For whoever wants to watch a server at work with a profiler.
-        ["load", program, seconds] => {
+        ["load", program, seconds, ref rate @ ..] => {
             let program = if program == "bare" { None } else { Some(Program::at(program)?) };
-            let outcome = http::load(program.as_ref(), Duration::from_secs(seconds.parse()?))?;
+            let rate = match *rate {
+                [] => Rate::Saturating,
+                [rate] => Rate::Steady(rate.parse()?),
+                _ => bail!("usage: {USAGE}"),
+            };
+            let outcome = http::load(program.as_ref(), rate, Duration::from_secs(seconds.parse()?))?;
             let (cost, throughput) = (outcome.cost * 1e6, outcome.throughput);
             println!("{cost:.2} µs of CPU for an answer, {throughput:.0} answers a second");
+            let late = [0.5, 0.9, 0.99, 0.999, 1.0].map(|part| outcome.latency(part) * 1e6);
+            println!("p50, p90, p99, p99.9 and longest: {late:.0?} µs");
             Ok(())
         }
         ["writes", program, seconds] => {
