@@ -52,7 +52,8 @@ impl Engine {
 }
 
 impl LocalSnapshot {
-    /// The live snapshot, as [`Engine::snapshot`] would give it now; nothing before the first one arrived. Never waits.
+    /// The live snapshot, as [`Engine::snapshot`] would give it now; nothing before the first one arrived. Waits for nothing
+    /// but, after a change, others who take a reference just then.
     #[must_use]
     pub fn live(&self) -> Option<Rc<Live>> {
         // Read before the snapshot: if that is newer still, it is taken once more the next time.
@@ -68,7 +69,7 @@ impl LocalSnapshot {
 /// Lets a snapshot go that is no longer live. Whoever has the last reference frees it, and of another history that may be
 /// everything there was: not on a thread that answers requests.
 fn let_go(old: Option<Rc<Live>>) {
-    let old = old.and_then(Rc::into_inner).filter(|Live(old)| Arc::strong_count(old) == 1);
+    let old = old.and_then(Rc::into_inner).and_then(|Live(old)| Arc::into_inner(old));
     if let (Some(old), Ok(runtime)) = (old, Handle::try_current()) {
         runtime.spawn_blocking(move || drop(old));
     }

@@ -45,7 +45,7 @@ impl Node {
                 CatchUpError::Behind { found } => {
                     let detail =
                         format!("this node is at revision {found} and has not come to {revision} in time");
-                    Problem::new(Code::Behind, detail).retry_after(1)
+                    Problem::new(Code::Behind, detail).seen_at(found).retry_after(1)
                 }
                 CatchUpError::Overloaded => {
                     let detail = "too many requests wait for a revision; try again shortly";

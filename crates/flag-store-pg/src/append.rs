@@ -14,13 +14,14 @@ use flag_engine::{
 };
 use futures_util::TryFutureExt;
 use futures_util::future::{try_join, try_join3, try_join5};
-use scopeguard::{ScopeGuard, guard};
+use scopeguard::ScopeGuard;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_postgres::Client;
 use tokio_postgres::types::{Json, ToSql, Type};
 
 use crate::error::failed;
 use crate::fetch;
+use crate::transaction::closed_unless_done;
 
 /// How long a commit may take. After that nobody knows what became of it.
 const COMMIT: Duration = Duration::from_secs(2);
@@ -29,8 +30,9 @@ const COMMIT: Duration = Duration::from_secs(2);
 const BEGIN: &str = "START TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE";
 /// What holds for the transaction of a write. An acknowledged change survives the loss of power, so a server that was
 /// told not to wait for its disk is told otherwise here; a stricter setting, such as a wait for a standby, stays.
+/// `flag.is_writing` is on until the end of the transaction, and nowhere where there is none.
 const TERMS: &str = "SELECT set_config('statement_timeout', '2000', true), \
-     set_config('idle_in_transaction_session_timeout', '5000', true), \
+     set_config('idle_in_transaction_session_timeout', '5000', true), set_config('flag.is_writing', 'on', true), \
      set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' \
      ELSE current_setting('synchronous_commit') END, true)";
 
@@ -66,14 +68,16 @@ pub(crate) async fn append(
     batch: &Batch,
     deadline: Instant,
 ) -> Result<Appended, StoreError> {
-    // Closed unless it went well, also if this is given up: nobody else shall come into the middle of a transaction.
-    let client = guard(client, |client| drop(Object::take(client)));
+    let client = closed_unless_done(client);
     let late = |_| StoreError::Unavailable("no answer in time".into());
     let written = write(&client, environment, expected, batch);
     let outcome = match timeout_at(deadline, written).await.map_err(late)?? {
         Written::All => commit(&client).await?,
         Written::Nothing => {
-            client.batch_execute("ROLLBACK").await.map_err(failed)?;
+            // Whatever becomes of this: that nothing was written is known.
+            let Ok(Ok(())) = timeout_at(deadline, client.batch_execute("ROLLBACK")).await else {
+                return Ok(Appended::Conflict);
+            };
             Appended::Conflict
         }
     };
@@ -139,7 +143,9 @@ impl Writer<'_> {
             // No environment has come as far as that.
             return Ok(0);
         };
-        let sql = "UPDATE environments SET revision = $4 WHERE name = $1 AND epoch = $2 AND revision = $3";
+        // Sent before it is known that the transaction has begun: without one, this alone would be made, and last.
+        let sql = "UPDATE environments SET revision = $4 WHERE name = $1 AND epoch = $2 AND revision = $3 \
+                   AND current_setting('flag.is_writing', true) = 'on'";
         let epoch = uuid::Uuid::from_u128(expected.epoch.0);
         let parameters: [(&(dyn ToSql + Sync), Type); 4] = [
             (&self.environment, Type::TEXT),

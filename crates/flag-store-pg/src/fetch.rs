@@ -12,19 +12,21 @@ use flag_engine::{
 };
 use futures_util::TryStreamExt;
 use futures_util::future::{FutureExt, TryFutureExt, try_join, try_join5};
+use scopeguard::ScopeGuard;
 use tokio::time::{Instant, timeout_at};
 use tokio_postgres::types::{Json, ToSql, Type};
 use tokio_postgres::{Client, Error, IsolationLevel, Row, Transaction};
 
 use crate::error::{failed, reason};
 use crate::store::REQUEST;
-use crate::transaction::{self, BEGIN_READING};
+use crate::transaction::{self, BEGIN_READING, closed_unless_done};
 
 /// How long a statement may take that reads everything, or much of the log.
 pub(crate) const LOAD: Duration = Duration::from_secs(60);
-/// What holds from there on: the server gives up when nobody waits for it any more.
-const LOAD_TERMS: &str =
-    "SET LOCAL statement_timeout = '60s'; SET LOCAL idle_in_transaction_session_timeout = '5s'";
+/// What holds from there on: the server gives up when nobody waits for it any more, and does not stand in line behind an
+/// operator who has locked a table.
+const LOAD_TERMS: &str = "SET LOCAL statement_timeout = '60s'; SET LOCAL lock_timeout = '2s'; \
+     SET LOCAL idle_in_transaction_session_timeout = '5s'";
 /// How far behind a node may be to be given the entries. Beyond that, everything is the shorter answer.
 const BEHIND: Revision = 1_000;
 /// After how many rows other tasks get their turn: rows that have arrived are read without ever waiting.
@@ -91,12 +93,23 @@ fn receipt(row: &Row) -> Result<Receipt, StoreError> {
 
 /// What is newer than `have`. Where the environment stands has to be known by `deadline`.
 pub(crate) async fn load(
-    mut client: Object,
+    client: Object,
     environment: &EnvironmentName,
     have: Option<Version>,
     deadline: Instant,
 ) -> Result<Fetched, StoreError> {
-    let client: &mut Client = &mut client;
+    let mut client = closed_unless_done(client);
+    let fetched = fetch(&mut client, environment, have, deadline).await?;
+    drop(ScopeGuard::into_inner(client));
+    Ok(fetched)
+}
+
+async fn fetch(
+    client: &mut Client,
+    environment: &EnvironmentName,
+    have: Option<Version>,
+    deadline: Instant,
+) -> Result<Fetched, StoreError> {
     let Some(have) = have else {
         return everything(client, environment, deadline).await;
     };
@@ -143,7 +156,8 @@ async fn ask_since(
             Err(_) => Err(StoreError::Unavailable("no answer in time".into())),
         }
     };
-    // Sent together, in this order. What the log says may be long, and is no reason not to know where the environment stands.
+    // Sent together, in this order. What the log says may be long, so that more time begins where the first answer is due; and
+    // where it cannot be told at all, the first answer is known all the same.
     let ((), row, (), rows, ()) = try_join5(
         client.batch_execute(BEGIN_READING).map_err(failed),
         row,

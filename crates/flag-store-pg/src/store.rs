@@ -88,7 +88,12 @@ impl PgStore {
             self.refresh.take().await
         };
         let client = self.refresh.within(REQUEST, take).await?;
-        self.refresh.within(REQUEST + fetch::LOAD, fetch::load(client, environment, have, deadline)).await
+        let load = fetch::load(client, environment, have, deadline);
+        let fetched = self.refresh.within(REQUEST + fetch::LOAD, load).await;
+        if fetched.is_err() {
+            self.refresh.forget_idle();
+        }
+        fetched
     }
 
     async fn append(

@@ -1,8 +1,10 @@
 //! Short transactions: their beginning, what they ask and their end are sent together and answered together, so that each is
 //! one journey to the server and back, however far away that is.
 
+use deadpool_postgres::Object;
 use flag_engine::StoreError;
 use futures_util::future::try_join3;
+use scopeguard::{ScopeGuard, guard};
 use tokio_postgres::{Client, Error};
 
 use crate::error::failed;
@@ -27,7 +29,7 @@ const BEGIN_WRITING: &str = with_short_terms!("START TRANSACTION ISOLATION LEVEL
 /// Asks `question` of one moment.
 ///
 /// It must send its statements, of types that every server has, when it is first polled, as `query_typed` does and as those
-/// do that join such futures. Given up at any point, it leaves no transaction open: the end has been sent as well.
+/// do that join such futures, and must not fail then. Given up later, it leaves no transaction open: the end has been sent.
 pub(crate) async fn read<T>(
     client: &Client,
     question: impl Future<Output = Result<T, Error>>,
@@ -42,6 +44,12 @@ pub(crate) async fn write<T>(
 ) -> Result<T, StoreError> {
     // After a statement that failed, the server takes this for a rollback.
     journey(client, BEGIN_WRITING, change, "COMMIT").await
+}
+
+/// A connection that is closed unless it is taken out again: after a failure, or where the work was given up, nobody else shall
+/// come into the middle of a transaction.
+pub(crate) fn closed_unless_done(client: Object) -> ScopeGuard<Object, impl FnOnce(Object)> {
+    guard(client, |client| drop(Object::take(client)))
 }
 
 async fn journey<T>(

@@ -33,8 +33,8 @@ pub(super) const SCENARIO: Scenario = Scenario {
             bug: Bug::Source(&[
                 Edit {
                     file: "crates/flag-store-pg/src/append.rs",
-                    text: "WHERE name = $1 AND epoch = $2 AND revision = $3\"",
-                    replacement: "WHERE name = $1 AND epoch = $2 AND $3 IS NOT NULL\"",
+                    text: "WHERE name = $1 AND epoch = $2 AND revision = $3 \\",
+                    replacement: "WHERE name = $1 AND epoch = $2 AND $3 IS NOT NULL \\",
                 },
                 Edit {
                     file: "crates/flag-store-pg/src/append.rs",

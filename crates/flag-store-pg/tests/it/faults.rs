@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use flag_engine::{Appended, Batch, FlagStore, StoreError};
+use flag_engine::{Appended, Batch, Fetched, FlagSource, FlagStore, StoreError};
 use flag_store_pg::PgStore;
 use flag_testkit::planned::Planned;
 use flag_testkit::services::{Postgres, private_missing};
 
-use crate::database::{commit, created, environment, store, whole};
+use crate::database::{commit, connect, created, environment, store, whole};
 
 /// Longer than any answer may take, on a machine that is busy with other tests.
 const BOUND: Duration = Duration::from_secs(8);
@@ -126,4 +126,33 @@ async fn a_commit_without_an_answer_is_uncertain_and_whatever_was_acknowledged_i
         assert!(found == newest || Some(&found) == uncertain.as_ref(), "{found:?} after {newest:?}");
         acknowledged = found;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_who_locks_the_log_keeps_nobody_from_knowing_that_nothing_has_changed() {
+    let url = Postgres::shared().fresh_database();
+    let (store, operator) = (store(&url).await, connect(&url).await);
+    let old = whole(&store).await.unwrap().version();
+    let new = commit(&store, [created("a")]).await.version();
+    operator.batch_execute("BEGIN; LOCK TABLE changes IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let unchanged = within_bound(store.fetch(&environment(), Some(new))).await.unwrap();
+    assert!(matches!(unchanged, Fetched::Unchanged), "{unchanged:?}");
+    assert_unavailable(&within_bound(store.fetch(&environment(), Some(old))).await);
+    operator.batch_execute("ROLLBACK").await.unwrap();
+    let changes = within_bound(store.fetch(&environment(), Some(old))).await.unwrap();
+    assert!(matches!(changes, Fetched::Changes(_)), "{changes:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_stands_in_line_behind_an_operator_leaves_nothing_behind() {
+    let url = Postgres::shared().fresh_database();
+    let (store, operator) = (store(&url).await, connect(&url).await);
+    let before = whole(&store).await.unwrap();
+    let next = Planned::new(&before, [created("a")]);
+    operator.batch_execute("BEGIN; LOCK TABLE environments IN EXCLUSIVE MODE").await.unwrap();
+    assert_unavailable(&within_bound(store.append(&environment(), before.version(), &next.batch)).await);
+    operator.batch_execute("ROLLBACK").await.unwrap();
+    assert_eq!(whole(&store).await.unwrap(), before);
+    let appended = store.append(&environment(), before.version(), &next.batch).await.unwrap();
+    assert_eq!(appended, Appended::Committed);
 }
