@@ -5,15 +5,13 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use actix_web::http::Method;
-use actix_web::web;
 use metrics::{Counter, Histogram};
 
-use crate::node::Node;
-use crate::telemetry::known_method;
+use crate::telemetry::{Telemetry, known_method};
 
 /// The meters of every route that this thread has answered for. Routes, methods and statuses come from closed sets.
+#[derive(Default)]
 pub(crate) struct RouteMeters {
-    node: web::Data<Node>,
     /// In the order in which they were first asked for: few, and the busiest soonest.
     known: RefCell<Vec<Meters>>,
 }
@@ -26,13 +24,16 @@ struct Meters {
 }
 
 impl RouteMeters {
-    pub(crate) fn new(node: web::Data<Node>) -> Self {
-        Self { node, known: RefCell::default() }
-    }
-
-    /// Notes that a request was answered.
-    pub(crate) fn answered(&self, method: &Method, route: &str, status: u16, elapsed: Duration) {
-        let (telemetry, method) = (&self.node.telemetry, known_method(method));
+    /// Notes that a request was answered; `telemetry` has the meters that are not known yet.
+    pub(crate) fn answered(
+        &self,
+        telemetry: &Telemetry,
+        method: &Method,
+        route: &str,
+        status: u16,
+        elapsed: Duration,
+    ) {
+        let method = known_method(method);
         let mut known = self.known.borrow_mut();
         let place = known.iter().position(|meters| meters.route == route).unwrap_or_else(|| {
             let durations = telemetry.durations(route);

@@ -26,7 +26,7 @@ impl Worker {
     /// What the current thread, which runs the framework, keeps from now on.
     pub(crate) fn start(node: &web::Data<Node>) -> Rc<Self> {
         let (node, snapshot) = (node.clone(), node.engine.local());
-        let worker = Rc::new(Self { meters: RouteMeters::new(node.clone()), node, snapshot });
+        let worker = Rc::new(Self { node, snapshot, meters: RouteMeters::default() });
         let looking = Rc::downgrade(&worker);
         rt::spawn(async move {
             while let Some(worker) = looking.upgrade() {

@@ -57,8 +57,9 @@ impl Trace {
         let revision = if is_refused_write { live_revision(&self.worker) } else { self.before };
         let elapsed = self.started.elapsed();
         write_line(&self.method, route, status, code, elapsed, &self.id);
-        self.worker.meters.answered(&self.method, route, status.as_u16(), elapsed);
-        let is_leaving = self.worker.node().leaving.is_announced();
+        let (node, meters) = (self.worker.node(), &self.worker.meters);
+        meters.answered(&node.telemetry, &self.method, route, status.as_u16(), elapsed);
+        let is_leaving = node.leaving.is_announced();
         let part = |head: &mut ResponseHead| {
             if is_leaving {
                 head.set_connection_type(ConnectionType::Close);
