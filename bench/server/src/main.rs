@@ -41,8 +41,10 @@ fn main() -> Result<()> {
         }
         ["writes", program, seconds] => {
             let cluster = Cluster::start(Program::at(program)?)?;
-            let rates = writes::on_postgres(&cluster, 1, Duration::from_secs(seconds.parse()?))?;
-            println!("{}", cluster_report::writes(&[rates]));
+            let turn = Duration::from_secs(seconds.parse()?);
+            let rates =
+                [writes::on_postgres(&cluster, 1, turn)?, writes::on_sqlite(&cluster.program, 1, turn)?];
+            println!("{}", cluster_report::writes(&rates));
             Ok(())
         }
         ["bare"] => bare::serve(),

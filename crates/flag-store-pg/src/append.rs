@@ -1,54 +1,33 @@
 //! Writing a batch: the log and the state in one transaction, only if the environment stands where the batch expects it.
 //!
-//! Two journeys to the server and back: the beginning, the compare-and-set, which takes the lock of the environment, and
-//! everything that is to be written, sent together and without effect if the environment stands elsewhere; the end.
+//! Two journeys to the server and back: the beginning, sent together with the call of the function that writes everything, or
+//! nothing if the environment stands elsewhere; and the end. Not one, because whoever hears nothing of the first still
+//! knows that nothing was written.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use deadpool_postgres::Object;
-use flag_core::{Entry, Flag, FlagKey, Variant, Version};
+use flag_core::{Entry, FlagKey, Version};
 use flag_engine::document::{EntryDocument, FlagDocument};
 use flag_engine::{
-    Appended, Batch, EnvironmentName, OverrideRow, RECEIPT_LIFE, RECEIPTS_REMOVED, Receipt, StoreError,
+    Appended, Batch, EnvironmentName, OverrideRow, RECEIPT_LIFE, RECEIPTS_REMOVED, StoreError,
 };
-use futures_util::TryFutureExt;
-use futures_util::future::{try_join, try_join3, try_join5};
+use futures_util::future::try_join;
 use scopeguard::ScopeGuard;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_postgres::Client;
 use tokio_postgres::types::{Json, ToSql, Type};
+use uuid::Uuid;
 
 use crate::error::failed;
 use crate::fetch;
-use crate::transaction::closed_unless_done;
+use crate::transaction::{BEGIN_BATCH, closed_unless_done};
 
 /// How long a commit may take. After that nobody knows what became of it.
 const COMMIT: Duration = Duration::from_secs(2);
 
-// Said aloud, because a role or a database may have other defaults: in a stricter isolation a lost race is an error.
-const BEGIN: &str = "START TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE";
-/// What holds for the transaction of a write. An acknowledged change survives the loss of power, so a server that was
-/// told not to wait for its disk is told otherwise here; a stricter setting, such as a wait for a standby, stays.
-/// `flag.is_writing` is on until the end of the transaction, and nowhere where there is none.
-const TERMS: &str = "SELECT set_config('statement_timeout', '2000', true), \
-     set_config('idle_in_transaction_session_timeout', '5000', true), set_config('flag.is_writing', 'on', true), \
-     set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' \
-     ELSE current_setting('synchronous_commit') END, true)";
-
-/// `$sql` with the condition that this very transaction has moved the environment on, which is then locked. Without it, what
-/// is written on a base that is not the newest would run into what others have written.
-macro_rules! if_moved_on {
-    ($sql:literal) => {
-        concat!(
-            $sql,
-            " EXISTS (SELECT FROM environments WHERE name = $1 AND xmin = pg_current_xact_id_if_assigned()::xid)"
-        )
-    };
-    ($sql:literal, $rest:literal) => {
-        concat!(if_moved_on!($sql), " ", $rest)
-    };
-}
+const APPEND: &str = "SELECT append_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
+     $18, $19, $20, make_interval(secs => $21), $22)";
 
 /// Whether the environment stands at `expected`: all that an empty batch asks.
 pub(crate) async fn stands_at(
@@ -99,24 +78,16 @@ async fn write(
     expected: Version,
     batch: &Batch,
 ) -> Result<Written, StoreError> {
-    let writer = Writer { client, environment: environment.as_str() };
-    // Each of these sends its statement when it is first polled, and they are polled in this order.
-    let begin = try_join3(
-        client.batch_execute(BEGIN).map_err(failed),
-        execute(client, TERMS, &[]),
-        writer.compare_and_set(expected, batch.entries.len()),
-    );
-    let flags = try_join(writer.remove_flags(&batch.rows.removed_flags), writer.put_flags(&batch.rows.flags));
-    let overrides = try_join(
-        writer.remove_overrides(&batch.rows.removed_overrides),
-        writer.put_overrides(&batch.rows.overrides),
-    );
-    let (((), _, stood), kept, ..) =
-        try_join5(begin, writer.receipts(&batch.receipts), writer.log(&batch.entries), flags, overrides)
-            .await?;
-    // The environment stands as expected where another node has made the same writes just now and they changed nothing.
-    let is_first = stood == 1 && kept == batch.receipts.len() as u64;
-    Ok(if is_first { Written::All } else { Written::Nothing })
+    let Some(call) = Call::of(environment, expected, batch)? else {
+        // No environment has come as far as that.
+        return Ok(Written::Nothing);
+    };
+    // Polled in this order, and each is sent when it is first polled.
+    let begin = client.batch_execute(BEGIN_BATCH);
+    let parameters = call.parameters();
+    let ((), answer) = try_join(begin, client.query_typed_one(APPEND, &parameters)).await.map_err(failed)?;
+    let is_written: bool = answer.try_get(0).map_err(failed)?;
+    Ok(if is_written { Written::All } else { Written::Nothing })
 }
 
 async fn commit(client: &Client) -> Result<Appended, StoreError> {
@@ -128,177 +99,113 @@ async fn commit(client: &Client) -> Result<Appended, StoreError> {
     }
 }
 
-/// One statement for each kind of row, however many rows there are, and none if there are none.
-struct Writer<'a> {
-    client: &'a Client,
+/// The arguments of the function that writes a batch: columns of the rows that go and of those that come.
+struct Call<'a> {
     environment: &'a str,
+    epoch: Uuid,
+    before: i64,
+    after: i64,
+    revisions: Vec<i64>,
+    changed_flags: Vec<&'a str>,
+    entries: Vec<Json<EntryDocument>>,
+    removed_flags: Vec<&'a str>,
+    put_flags: Vec<&'a str>,
+    documents: Vec<Json<FlagDocument>>,
+    removed_overrides: Subjects<'a>,
+    put_overrides: Subjects<'a>,
+    put_variants: Vec<&'static str>,
+    receipt_keys: Vec<&'a str>,
+    fingerprints: Vec<&'a [u8]>,
+    answers: Vec<&'a [u8]>,
+    receipt_life: f64,
+    receipts_removed: i64,
 }
 
-impl Writer<'_> {
-    /// Moves the environment on, and keeps it locked until the end of the transaction. Says how many rows stood as expected.
-    async fn compare_and_set(&self, expected: Version, entries: usize) -> Result<u64, StoreError> {
-        let before = i64::try_from(expected.revision).ok();
-        let after = before.and_then(|before| before.checked_add(i64::try_from(entries).ok()?));
-        let (Some(before), Some(after)) = (before, after) else {
-            // No environment has come as far as that.
-            return Ok(0);
+impl<'a> Call<'a> {
+    /// Nothing if revisions go further than this store counts.
+    fn of(
+        environment: &'a EnvironmentName,
+        expected: Version,
+        batch: &'a Batch,
+    ) -> Result<Option<Self>, StoreError> {
+        let Batch { entries, rows, receipts } = batch;
+        let Ok(before) = i64::try_from(expected.revision) else { return Ok(None) };
+        let revisions = entries.iter().map(|entry| i64::try_from(entry.revision).ok());
+        let (Some(revisions), Some(after)) = (
+            revisions.collect(),
+            i64::try_from(entries.len()).ok().and_then(|count| before.checked_add(count)),
+        ) else {
+            return Ok(None);
         };
-        // Sent before it is known that the transaction has begun: without one, this alone would be made, and last.
-        let sql = "UPDATE environments SET revision = $4 WHERE name = $1 AND epoch = $2 AND revision = $3 \
-                   AND current_setting('flag.is_writing', true) = 'on'";
-        let epoch = uuid::Uuid::from_u128(expected.epoch.0);
-        let parameters: [(&(dyn ToSql + Sync), Type); 4] = [
+        Ok(Some(Self {
+            environment: environment.as_str(),
+            epoch: Uuid::from_u128(expected.epoch.0),
+            before,
+            after,
+            revisions,
+            changed_flags: entries.iter().map(|entry| entry.change.key().as_str()).collect(),
+            entries: entries.iter().map(document).collect::<Result<_, _>>()?,
+            removed_flags: rows.removed_flags.iter().map(FlagKey::as_str).collect(),
+            put_flags: rows.flags.keys().map(FlagKey::as_str).collect(),
+            documents: rows.flags.values().map(|flag| Json(FlagDocument::from(flag))).collect(),
+            removed_overrides: Subjects::of(rows.removed_overrides.iter()),
+            put_overrides: Subjects::of(rows.overrides.keys()),
+            put_variants: rows.overrides.values().map(|variant| variant.name()).collect(),
+            receipt_keys: receipts.iter().map(|receipt| receipt.key.as_str()).collect(),
+            fingerprints: receipts.iter().map(|receipt| receipt.fingerprint.as_slice()).collect(),
+            answers: receipts.iter().map(|receipt| receipt.answer.as_slice()).collect(),
+            receipt_life: RECEIPT_LIFE.as_secs_f64(),
+            receipts_removed: i64::from(RECEIPTS_REMOVED),
+        }))
+    }
+
+    /// In the order of the function.
+    fn parameters(&self) -> [(&(dyn ToSql + Sync), Type); 22] {
+        [
             (&self.environment, Type::TEXT),
-            (&epoch, Type::UUID),
-            (&before, Type::INT8),
-            (&after, Type::INT8),
-        ];
-        execute(self.client, sql, &parameters).await
-    }
-
-    async fn log(&self, entries: &[Entry]) -> Result<(), StoreError> {
-        let mut revisions = Vec::with_capacity(entries.len());
-        let mut flags = Vec::with_capacity(entries.len());
-        let mut documents = Vec::with_capacity(entries.len());
-        for entry in entries {
-            let document = EntryDocument::new(entry);
-            let document =
-                document.map_err(|why| StoreError::corrupt(format!("revision {}: {why}", entry.revision)))?;
-            // The last of them fitted when the environment was moved on.
-            revisions.push(i64::try_from(entry.revision).unwrap_or(i64::MAX));
-            flags.push(entry.change.key().as_str());
-            documents.push(Json(document));
-        }
-        let sql = if_moved_on!(
-            "INSERT INTO changes (environment, revision, flag, entry) \
-             SELECT $1, * FROM unnest($2::bigint[], $3::text[], $4::jsonb[]) WHERE"
-        );
-        self.rows(
-            sql,
-            &[(&revisions, Type::INT8_ARRAY), (&flags, Type::TEXT_ARRAY), (&documents, Type::JSONB_ARRAY)],
-        )
-        .await
-    }
-
-    async fn remove_flags(&self, keys: &BTreeSet<FlagKey>) -> Result<(), StoreError> {
-        if keys.is_empty() {
-            return Ok(());
-        }
-        let keys: Vec<&str> = keys.iter().map(FlagKey::as_str).collect();
-        // The overrides by name as well: those of a flag that cannot be read may have lost the row that they hang on.
-        let sql = concat!(
-            "WITH hung AS (",
-            if_moved_on!("DELETE FROM overrides WHERE environment = $1 AND flag = ANY($2::text[]) AND", ") "),
-            if_moved_on!("DELETE FROM flags WHERE environment = $1 AND key = ANY($2::text[]) AND")
-        );
-        self.rows(sql, &[(&keys, Type::TEXT_ARRAY)]).await
-    }
-
-    async fn put_flags(&self, flags: &BTreeMap<FlagKey, Flag>) -> Result<(), StoreError> {
-        if flags.is_empty() {
-            return Ok(());
-        }
-        let keys: Vec<&str> = flags.keys().map(FlagKey::as_str).collect();
-        let documents: Vec<_> = flags.values().map(|flag| Json(FlagDocument::from(flag))).collect();
-        let sql = if_moved_on!(
-            "INSERT INTO flags (environment, key, document) \
-             SELECT $1, * FROM unnest($2::text[], $3::jsonb[]) WHERE",
-            "ON CONFLICT (environment, key) DO UPDATE SET document = excluded.document"
-        );
-        self.rows(sql, &[(&keys, Type::TEXT_ARRAY), (&documents, Type::JSONB_ARRAY)]).await
-    }
-
-    async fn remove_overrides(&self, rows: &BTreeSet<OverrideRow>) -> Result<(), StoreError> {
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let (flags, levels, subjects) = columns(rows.iter());
-        let sql = if_moved_on!(
-            "DELETE FROM overrides \
-             USING unnest($2::text[], $3::text[], $4::text[]) AS gone (flag, level, subject) \
-             WHERE overrides.environment = $1 AND overrides.flag = gone.flag \
-             AND overrides.level = gone.level AND overrides.subject = gone.subject AND"
-        );
-        let text = Type::TEXT_ARRAY;
-        self.rows(sql, &[(&flags, text.clone()), (&levels, text.clone()), (&subjects, text)]).await
-    }
-
-    async fn put_overrides(&self, rows: &BTreeMap<OverrideRow, Variant>) -> Result<(), StoreError> {
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let (flags, levels, subjects) = columns(rows.keys());
-        let variants: Vec<&str> = rows.values().map(|variant| variant.name()).collect();
-        let sql = if_moved_on!(
-            "INSERT INTO overrides (environment, flag, level, subject, variant) \
-             SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[]) WHERE",
-            "ON CONFLICT (environment, flag, level, subject) DO UPDATE SET variant = excluded.variant"
-        );
-        let text = Type::TEXT_ARRAY;
-        let parameters: [(&(dyn ToSql + Sync), Type); 4] =
-            [(&flags, text.clone()), (&levels, text.clone()), (&subjects, text.clone()), (&variants, text)];
-        self.rows(sql, &parameters).await
-    }
-
-    /// Keeps the receipts that are not there already, and says how many those are. One whose time is over makes room for the
-    /// next of its key.
-    async fn receipts(&self, receipts: &[Receipt]) -> Result<u64, StoreError> {
-        if receipts.is_empty() {
-            return Ok(0);
-        }
-        let keys: Vec<&str> = receipts.iter().map(|receipt| receipt.key.as_str()).collect();
-        let fingerprints: Vec<&[u8]> =
-            receipts.iter().map(|receipt| receipt.fingerprint.as_slice()).collect();
-        let answers: Vec<&[u8]> = receipts.iter().map(|receipt| receipt.answer.as_slice()).collect();
-        let life = RECEIPT_LIFE.as_secs_f64();
-        let keep = if_moved_on!(
-            "INSERT INTO receipts (environment, key, fingerprint, answer) \
-             SELECT $1, * FROM unnest($2::text[], $3::bytea[], $4::bytea[]) WHERE",
-            "ON CONFLICT (environment, key) DO UPDATE \
-             SET fingerprint = excluded.fingerprint, answer = excluded.answer, at = excluded.at \
-             WHERE receipts.at <= now() - make_interval(secs => $5)"
-        );
-        let kept: [(&(dyn ToSql + Sync), Type); 5] = [
-            (&self.environment, Type::TEXT),
-            (&keys, Type::TEXT_ARRAY),
-            (&fingerprints, Type::BYTEA_ARRAY),
-            (&answers, Type::BYTEA_ARRAY),
-            (&life, Type::FLOAT8),
-        ];
-        let limit = i64::from(RECEIPTS_REMOVED);
-        let remove = if_moved_on!(
-            "DELETE FROM receipts WHERE (environment, key) IN (SELECT environment, key FROM receipts \
-             WHERE environment = $1 AND at <= now() - make_interval(secs => $2) ORDER BY at LIMIT $3) AND"
-        );
-        let removed: [(&(dyn ToSql + Sync), Type); 3] =
-            [(&self.environment, Type::TEXT), (&life, Type::FLOAT8), (&limit, Type::INT8)];
-        let (kept, _) =
-            try_join(execute(self.client, keep, &kept), execute(self.client, remove, &removed)).await?;
-        Ok(kept)
-    }
-
-    /// Runs a statement whose first parameter is the environment.
-    async fn rows(&self, sql: &str, rest: &[(&(dyn ToSql + Sync), Type)]) -> Result<(), StoreError> {
-        let mut parameters: Vec<(&(dyn ToSql + Sync), Type)> = vec![(&self.environment, Type::TEXT)];
-        parameters.extend(rest.iter().map(|(value, kind)| (*value, kind.clone())));
-        execute(self.client, sql, &parameters).await.map(|_| ())
+            (&self.epoch, Type::UUID),
+            (&self.before, Type::INT8),
+            (&self.after, Type::INT8),
+            (&self.revisions, Type::INT8_ARRAY),
+            (&self.changed_flags, Type::TEXT_ARRAY),
+            (&self.entries, Type::JSONB_ARRAY),
+            (&self.removed_flags, Type::TEXT_ARRAY),
+            (&self.put_flags, Type::TEXT_ARRAY),
+            (&self.documents, Type::JSONB_ARRAY),
+            (&self.removed_overrides.flags, Type::TEXT_ARRAY),
+            (&self.removed_overrides.levels, Type::TEXT_ARRAY),
+            (&self.removed_overrides.ids, Type::TEXT_ARRAY),
+            (&self.put_overrides.flags, Type::TEXT_ARRAY),
+            (&self.put_overrides.levels, Type::TEXT_ARRAY),
+            (&self.put_overrides.ids, Type::TEXT_ARRAY),
+            (&self.put_variants, Type::TEXT_ARRAY),
+            (&self.receipt_keys, Type::TEXT_ARRAY),
+            (&self.fingerprints, Type::BYTEA_ARRAY),
+            (&self.answers, Type::BYTEA_ARRAY),
+            (&self.receipt_life, Type::FLOAT8),
+            (&self.receipts_removed, Type::INT8),
+        ]
     }
 }
 
-fn columns<'a>(rows: impl Iterator<Item = &'a OverrideRow>) -> (Vec<&'a str>, Vec<&'a str>, Vec<&'a str>) {
-    let (mut flags, mut levels, mut subjects) = (Vec::new(), Vec::new(), Vec::new());
-    for row in rows {
-        flags.push(row.flag.as_str());
-        levels.push(row.level.name());
-        subjects.push(row.subject.as_str());
-    }
-    (flags, levels, subjects)
+/// The columns that say which overrides are meant.
+struct Subjects<'a> {
+    flags: Vec<&'a str>,
+    levels: Vec<&'static str>,
+    ids: Vec<&'a str>,
 }
 
-async fn execute(
-    client: &Client,
-    sql: &str,
-    parameters: &[(&(dyn ToSql + Sync), Type)],
-) -> Result<u64, StoreError> {
-    client.execute_typed(sql, parameters).await.map_err(failed)
+impl<'a> Subjects<'a> {
+    fn of(rows: impl Iterator<Item = &'a OverrideRow> + Clone) -> Self {
+        Self {
+            flags: rows.clone().map(|row| row.flag.as_str()).collect(),
+            levels: rows.clone().map(|row| row.level.name()).collect(),
+            ids: rows.map(|row| row.subject.as_str()).collect(),
+        }
+    }
+}
+
+fn document(entry: &Entry) -> Result<Json<EntryDocument>, StoreError> {
+    let document = EntryDocument::new(entry);
+    document.map(Json).map_err(|why| StoreError::corrupt(format!("revision {}: {why}", entry.revision)))
 }

@@ -12,10 +12,11 @@ use crate::error::failed;
 // A statement that waits for a lock does not notice that nobody waits for its answer any more: without a limit of its own,
 // each question to a locked table would leave a session behind.
 macro_rules! with_short_terms {
-    ($begin:literal) => {
+    ($begin:literal $(, $term:literal)?) => {
         concat!(
             $begin,
             "; SET LOCAL statement_timeout = '2s'; SET LOCAL idle_in_transaction_session_timeout = '5s'"
+            $(, "; ", $term)?
         )
     };
 }
@@ -25,6 +26,12 @@ pub(crate) const BEGIN_READING: &str =
     with_short_terms!("START TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY");
 // Said aloud, because a role or a database may have other defaults: in a stricter isolation a lost race is an error.
 const BEGIN_WRITING: &str = with_short_terms!("START TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE");
+/// Begins a transaction in which a batch may be written: `flag.is_writing` is on until its end, and nowhere where there is
+/// none.
+pub(crate) const BEGIN_BATCH: &str = with_short_terms!(
+    "START TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE",
+    "SET LOCAL flag.is_writing = 'on'"
+);
 
 /// Asks `question` of one moment.
 ///

@@ -32,14 +32,14 @@ pub(super) const SCENARIO: Scenario = Scenario {
             what: "a node writes over the revision that another has just taken",
             bug: Bug::Source(&[
                 Edit {
-                    file: "crates/flag-store-pg/src/append.rs",
-                    text: "WHERE name = $1 AND epoch = $2 AND revision = $3 \\",
-                    replacement: "WHERE name = $1 AND epoch = $2 AND $3 IS NOT NULL \\",
+                    file: "migrations/postgres/V5__append.sql",
+                    text: "AND epoch = of_epoch AND revision = from_revision;",
+                    replacement: "AND epoch = of_epoch AND from_revision IS NOT NULL;",
                 },
                 Edit {
-                    file: "crates/flag-store-pg/src/append.rs",
-                    text: "$4::jsonb[]) WHERE\"\n        );",
-                    replacement: "$4::jsonb[]) WHERE\",\n            \"ON CONFLICT DO NOTHING\"\n        );",
+                    file: "migrations/postgres/V5__append.sql",
+                    text: "FROM unnest(revisions, changed_flags, entries);",
+                    replacement: "FROM unnest(revisions, changed_flags, entries) ON CONFLICT DO NOTHING;",
                 },
             ]),
         },

@@ -23,9 +23,10 @@ pub(super) const SCENARIO: Scenario = Scenario {
     mutants: &[Mutant {
         what: "a write notifies in its own transaction",
         bug: Bug::Source(&[Edit {
-            file: "crates/flag-store-pg/src/append.rs",
-            text: "\"SELECT set_config('statement_timeout', '2000', true), \\",
-            replacement: "\"SELECT pg_notify('flag_changes', 'written'), set_config('statement_timeout', '2000', true), \\",
+            file: "migrations/postgres/V5__append.sql",
+            text: "    INSERT INTO changes (environment",
+            replacement: "    PERFORM pg_notify('flag_changes', 'written');
+    INSERT INTO changes (environment",
         }]),
     }],
 };

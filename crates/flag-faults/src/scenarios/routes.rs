@@ -26,8 +26,8 @@ pub(super) const SCENARIO: Scenario = Scenario {
             what: "a change leaves the environment at its revision",
             bug: Bug::Source(&[Edit {
                 file: "crates/flag-store-pg/src/append.rs",
-                text: "before.checked_add(i64::try_from(entries).ok()?)",
-                replacement: "before.checked_add(i64::try_from(entries).ok()? * 0)",
+                text: "before.checked_add(count)",
+                replacement: "before.checked_add(count * 0)",
             }]),
         },
         Mutant {

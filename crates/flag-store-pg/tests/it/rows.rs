@@ -8,6 +8,7 @@ use flag_engine::{Appended, Fetched, FlagSource, FlagStore, HistoryPage, StoreEr
 use flag_testkit::planned::Planned;
 use flag_testkit::services::Postgres;
 use tokio::task::JoinSet;
+use tokio_postgres::error::SqlState;
 
 use crate::database::{commit, connect, created, environment, store, whole};
 
@@ -166,15 +167,37 @@ async fn an_acknowledged_change_waits_for_the_disk_whatever_the_server_defaults_
         .await
         .unwrap();
     let store = store(&url).await;
-    // The log itself notes under which setting it was written.
+    // At the very end of the transaction it is noted under which setting it ends.
     let note = "CREATE TABLE noted (setting text); \
         CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS \
         $$ BEGIN INSERT INTO noted SELECT current_setting('synchronous_commit'); RETURN NEW; END $$; \
-        CREATE TRIGGER note AFTER INSERT ON changes FOR EACH ROW EXECUTE FUNCTION note()";
+        CREATE CONSTRAINT TRIGGER note AFTER INSERT ON changes DEFERRABLE INITIALLY DEFERRED \
+        FOR EACH ROW EXECUTE FUNCTION note()";
     client.batch_execute(note).await.unwrap();
     commit(&store, [created("a")]).await;
     let noted: String = client.query_one("SELECT setting FROM noted", &[]).await.unwrap().get(0);
     assert_eq!(noted, "on");
+}
+
+#[tokio::test]
+async fn a_batch_that_has_no_transaction_of_its_own_is_refused() {
+    let url = Postgres::shared().fresh_database();
+    let store = store(&url).await;
+    let client = connect(&url).await;
+    let append = "SELECT append_batch(name, epoch, revision, revision, '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', \
+        '{}', '{}', '{}', '{}', '{}', '{}', '{}', '1 day', 1) FROM environments";
+    for begin in ["", "BEGIN; "] {
+        let refused = client.batch_execute(&format!("{begin}{append}")).await.unwrap_err();
+        assert_eq!(refused.code(), Some(&SqlState::NO_ACTIVE_SQL_TRANSACTION), "{begin}");
+        client.batch_execute("ROLLBACK").await.unwrap();
+    }
+    client
+        .batch_execute(&format!("BEGIN; SET LOCAL flag.is_writing = 'on'; {append}; COMMIT"))
+        .await
+        .unwrap();
+    // On the same connection, which has been told once.
+    assert!(client.batch_execute(append).await.is_err());
+    commit(&store, [created("a")]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
