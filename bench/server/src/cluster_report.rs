@@ -127,7 +127,7 @@ pub fn picture(measured: &Measured) -> String {
     curve::draw("From the answer to a writer until another node shows the change", &curves)
 }
 
-fn propagation(found: &Propagation) -> String {
+pub fn propagation(found: &Propagation) -> String {
     let mut text =
         String::from("| from one node to another | p50 ms | p99 ms | longest ms |\n|---|---:|---:|---:|\n");
     for (what, ordered) in [("a change", &found.of_changes), ("a word through Redis", &found.of_words)] {

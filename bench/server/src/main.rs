@@ -12,7 +12,7 @@ use flag_bench_server::{
     node::Program,
 };
 
-const USAGE: &str = "(http | cluster) PROGRAM [--quick | --docs FOLDER] | load (PROGRAM | bare) SECONDS [QUESTIONS_A_SECOND] | writes PROGRAM SECONDS | bare";
+const USAGE: &str = "(http | cluster) PROGRAM [--quick | --docs FOLDER] | load (PROGRAM | bare) SECONDS [QUESTIONS_A_SECOND] | writes PROGRAM SECONDS | propagation PROGRAM CHANGES | bare";
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -45,6 +45,12 @@ fn main() -> Result<()> {
             let rates =
                 [writes::on_postgres(&cluster, 1, turn)?, writes::on_sqlite(&cluster.program, 1, turn)?];
             println!("{}", cluster_report::writes(&rates));
+            Ok(())
+        }
+        ["propagation", program, changes] => {
+            let cluster = Cluster::start(Program::at(program)?)?;
+            let found = propagation::measure(&cluster, changes.parse()?)?;
+            println!("{}", cluster_report::propagation(&found));
             Ok(())
         }
         ["bare"] => bare::serve(),
