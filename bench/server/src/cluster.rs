@@ -33,7 +33,7 @@ pub struct Pace {
 
 impl Pace {
     pub const USUAL: Self = Self {
-        changes: 2_000,
+        changes: 4_000,
         overrides: 500,
         rounds: 5,
         turn: 3.0,

@@ -15,9 +15,8 @@ use crate::status::{StoreStatus, with_causes};
 const EVERY: Duration = Duration::from_secs(2);
 /// How long after a report the next one comes at the earliest, however much there is to tell.
 const APART: Duration = Duration::from_millis(100);
-/// How long a report waits for the digest of what it tells of, which is there at once as a rule, and after a rest of 25 ms where
-/// one change follows another.
-const DIGEST: Duration = Duration::from_millis(40);
+/// How long a report waits for the digest of what it tells of, which is there at once unless one change follows another.
+const DIGEST: Duration = Duration::from_millis(20);
 /// How long the store may take.
 const ANSWER: Duration = Duration::from_secs(2);
 /// How many reports in a row may be lost before somebody is told: by then it is known whether the store is down.

@@ -10,9 +10,9 @@ use tokio::time::sleep;
 use crate::digest::{Digest, RowSum};
 use crate::engine::Shared;
 
-/// How long to rest after a digest. Whoever changes one thing has its digest at once; where a hundred batches are written in
-/// a second, a digest of each would take a tenth of what the writes take.
-const REST: Duration = Duration::from_millis(25);
+/// How long to rest after a digest, about as long as a node rests between reports. Whoever changes one thing has its digest at
+/// once; where changes come one after another, a digest of each would cost more than it tells.
+const REST: Duration = Duration::from_millis(100);
 
 /// The digest of the snapshot that was live at this version.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
