@@ -33,7 +33,7 @@ impl Pace {
     /// Many short turns rather than few long ones: a machine that slows down for a while then does so to everybody alike, and
     /// what disturbs one turn spoils one of many.
     pub const USUAL: Self =
-        Self { rounds: 150, warm_up: Duration::from_millis(100), sample: Duration::from_millis(250) };
+        Self { rounds: 300, warm_up: Duration::from_millis(40), sample: Duration::from_millis(100) };
     pub const QUICK: Self =
         Self { rounds: 3, warm_up: Duration::from_millis(50), sample: Duration::from_millis(200) };
 }

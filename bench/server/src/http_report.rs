@@ -25,7 +25,7 @@ fn targets(measured: &Measured) -> Vec<Target> {
     };
     let late = |what: &str, ours, bound| Target {
         what: what.to_owned(),
-        found: Spread::of_medians(&p99(ours), &p99(Case::Bare)),
+        found: Spread::of_calm(&p99(ours), &p99(Case::Bare)),
         bound,
     };
     vec![
@@ -54,8 +54,9 @@ pub fn text(measured: &Measured) -> String {
         Servers have one half of the cores and whoever asks the other. {CONNECTIONS} connections that stay open ask \
         `POST /features/{{key}}/evaluate`, one question at a time, each answer held against the expected one. Servers take turns of \
         {sample} ms for {rounds} rounds; figures are medians over the rounds, and ratios are medians of the ratio within a round, with \
-        quartiles in brackets, but those of the p99, where what disturbs one turn passes by the next: these are quotients of medians, \
-        with quartiles of the same from samples drawn anew. CPU is what the kernel's scheduler counted for the server's threads. Latencies are taken at {rate} \
+        quartiles in brackets. A p99 is compared by the calmer turns, as the quotient of the first quartiles over the rounds: on a \
+        virtual machine most turns have a stall of their own, whoever is asked; its brackets are the quartiles of the same from \
+        samples drawn anew. CPU is what the kernel's scheduler counted for the server's threads. Latencies are taken at {rate} \
         questions a second, half of what the bare server can do, from when a question was due.\n\n\
         Measured on {}.\n\n",
         machine::description(),
@@ -91,22 +92,22 @@ pub fn picture(measured: &Measured) -> String {
 /// The figures themselves.
 pub fn table(measured: &Measured) -> String {
     let mut text = String::from(
-        "| | CPU µs an answer | answers a second | p50 µs | p99 µs | steady p50 µs | steady p99 µs |\n\
-        |---|---:|---:|---:|---:|---:|---:|\n",
+        "| | CPU µs an answer | answers a second | p50 µs | p99 µs | steady p50 µs | steady p99 µs | of the calmer turns |\n\
+        |---|---:|---:|---:|---:|---:|---:|---:|\n",
     );
     for Samples { case, saturated, steady } in &measured.samples {
-        let median = |outcomes: &[Outcome], figure: &dyn Fn(&Outcome) -> f64| {
-            if outcomes.is_empty() {
-                String::new()
-            } else {
-                short(Spread::of(figures(outcomes, figure)).median)
-            }
+        let spread = |outcomes: &[Outcome], figure: &dyn Fn(&Outcome) -> f64| {
+            (!outcomes.is_empty()).then(|| Spread::of(figures(outcomes, figure)))
         };
+        let median = |outcomes: &[Outcome], figure: &dyn Fn(&Outcome) -> f64| {
+            spread(outcomes, figure).map_or_else(String::new, |spread| short(spread.median))
+        };
+        let calm = spread(steady, &|outcome| outcome.latency(0.99) * 1e6);
         let late = |outcomes, part| median(outcomes, &|outcome: &Outcome| outcome.latency(part) * 1e6);
         line(
             &mut text,
             format_args!(
-                "| {} | {} | {} | {} | {} | {} | {} |",
+                "| {} | {} | {} | {} | {} | {} | {} | {} |",
                 case.title(),
                 median(saturated, &|outcome| outcome.cost * 1e6),
                 median(saturated, &|outcome| outcome.throughput.round()),
@@ -114,6 +115,7 @@ pub fn table(measured: &Measured) -> String {
                 late(saturated, 0.99),
                 late(steady, 0.5),
                 late(steady, 0.99),
+                calm.map_or_else(String::new, |spread| short(spread.low)),
             ),
         );
     }

@@ -40,13 +40,10 @@ pub struct Question {
     pub answer: Vec<u8>,
 }
 
-/// Questions about flags that are drawn from `flags`.
+/// Questions about flags that are drawn from `flags`: of those that are rolled out, so that one flag is asked no other question
+/// than many.
 pub fn of_flags(flags: u32) -> Vec<Question> {
-    drawn(|draw| {
-        let number = draw % flags;
-        let source = if is_rolled_out(number) { "PERCENTAGE_ROLLOUT" } else { "GLOBAL_DEFAULT" };
-        question(&key(number), draw, State::On, source)
-    })
+    drawn(|draw| question(&rolled_out(draw, flags), draw, State::On, "PERCENTAGE_ROLLOUT"))
 }
 
 /// Questions about the flag with a million overrides; every other user is pinned.
@@ -66,7 +63,7 @@ pub fn of_the_million() -> Vec<Question> {
 pub fn of_nothing(flags: u32) -> Vec<Question> {
     let (enabled, source) = bare::ANSWER;
     let state = if enabled { State::On } else { State::Off };
-    drawn(|draw| question(&key(draw % flags), draw, state, source))
+    drawn(|draw| question(&rolled_out(draw, flags), draw, state, source))
 }
 
 /// The key of a flag by its number.
@@ -74,9 +71,9 @@ pub fn key(number: u32) -> String {
     format!("flag-{number:06}")
 }
 
-/// Whether the flag of this number is rolled out to everybody; the others are on for everybody.
-fn is_rolled_out(number: u32) -> bool {
-    number.is_multiple_of(2)
+/// The key of a flag that is rolled out to everybody: those with even numbers are, the others are on for everybody.
+fn rolled_out(draw: u32, flags: u32) -> String {
+    key(draw % flags / 2 * 2)
 }
 
 /// The id of a user by its number.
