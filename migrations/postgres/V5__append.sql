@@ -23,6 +23,8 @@ CREATE FUNCTION append_batch(
 -- A plan that is kept has to be right for a table of every size, and tables grow from nothing: none that reads a whole one.
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
+    removed_flag text;
+    gone record;
     kept bigint;
 BEGIN
     -- Sent before it is known that its transaction has begun: without one, this alone would be made, and last.
@@ -44,22 +46,24 @@ BEGIN
     INSERT INTO changes (environment, revision, flag, entry)
         SELECT of_environment, * FROM unnest(revisions, changed_flags, entries);
 
-    IF removed_flags <> '{}' THEN
+    -- What goes, goes one by one: for several at once the plan may be to read everything and to look for each among them, which
+    -- is as good as any while a table is small.
+    FOREACH removed_flag IN ARRAY removed_flags LOOP
         -- The overrides by name as well: those of a flag that cannot be read may have lost the row that they hang on.
-        DELETE FROM overrides WHERE environment = of_environment AND flag = ANY (removed_flags);
-        DELETE FROM flags WHERE environment = of_environment AND key = ANY (removed_flags);
-    END IF;
+        DELETE FROM overrides WHERE environment = of_environment AND flag = removed_flag;
+        DELETE FROM flags WHERE environment = of_environment AND key = removed_flag;
+    END LOOP;
     IF put_flags <> '{}' THEN
         INSERT INTO flags (environment, key, document)
             SELECT of_environment, * FROM unnest(put_flags, documents)
             ON CONFLICT (environment, key) DO UPDATE SET document = excluded.document;
     END IF;
-    IF removed_subjects <> '{}' THEN
-        DELETE FROM overrides USING unnest(removed_override_flags, removed_levels, removed_subjects)
-            AS gone (flag, level, subject)
-            WHERE overrides.environment = of_environment AND overrides.flag = gone.flag
-                AND overrides.level = gone.level AND overrides.subject = gone.subject;
-    END IF;
+    FOR gone IN
+        SELECT * FROM unnest(removed_override_flags, removed_levels, removed_subjects) AS one (flag, level, subject)
+    LOOP
+        DELETE FROM overrides WHERE environment = of_environment AND flag = gone.flag
+            AND level = gone.level AND subject = gone.subject;
+    END LOOP;
     IF put_subjects <> '{}' THEN
         INSERT INTO overrides (environment, flag, level, subject, variant)
             SELECT of_environment, * FROM unnest(put_override_flags, put_levels, put_subjects, put_variants)

@@ -23,7 +23,9 @@ pub struct Pace {
     pub changes: usize,
     /// Overrides that are added to a large flag and to an empty one.
     pub overrides: usize,
-    /// Starts from each origin, and turns of writers.
+    /// Turns of writers.
+    pub turns: usize,
+    /// Starts from each origin.
     pub rounds: usize,
     /// How long a turn of writers takes, in seconds.
     pub turn: f64,
@@ -35,13 +37,15 @@ impl Pace {
     pub const USUAL: Self = Self {
         changes: 4_000,
         overrides: 500,
+        turns: 15,
         rounds: 5,
-        turn: 3.0,
+        turn: 2.0,
         many: Content { flags: 100_000, pinned: 1_000_000 },
     };
     pub const QUICK: Self = Self {
         changes: 100,
         overrides: 30,
+        turns: 1,
         rounds: 1,
         turn: 0.5,
         many: Content { flags: 1_000, pinned: 10_000 },

@@ -95,10 +95,10 @@ fn measure_cluster(program: Program, options: &Options) -> Result<()> {
     let cluster = Cluster::start(program)?;
     eprintln!("      from node to node: {} changes …", pace.changes);
     let propagation = propagation::measure(&cluster, pace.changes)?;
-    eprintln!("      writers on PostgreSQL and on SQLite: {} rounds …", pace.rounds);
+    eprintln!("      writers on PostgreSQL and on SQLite: {} turns …", pace.turns);
     let writes = vec![
-        writes::on_postgres(&cluster, pace.rounds, turn)?,
-        writes::on_sqlite(&cluster.program, pace.rounds, turn)?,
+        writes::on_postgres(&cluster, pace.turns, turn)?,
+        writes::on_sqlite(&cluster.program, pace.turns, turn)?,
     ];
     eprintln!("      starts: {} rounds …", pace.rounds);
     let starts = start::measure(&cluster, pace.many, pace.rounds)?;

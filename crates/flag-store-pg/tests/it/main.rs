@@ -15,4 +15,5 @@ mod feed;
 mod journeys;
 mod migrations;
 mod nodes;
+mod plans;
 mod rows;
