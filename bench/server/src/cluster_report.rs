@@ -37,7 +37,8 @@ fn targets(measured: &Measured) -> Vec<Target> {
     let once = |figure| Spread::of([figure]);
     let Spread { low, median, high } = propagation.later();
     let mut targets = vec![Target {
-        what: "a change from node to node, ms that its p99 lies above that of a word through Redis".to_owned(),
+        what: "a change from node to node, ms that its p99 lies above that of a word through Redis"
+            .to_owned(),
         found: Spread { low: low * 1e3, median: median * 1e3, high: high * 1e3 },
         bound: Bound::AtMost(LATER),
     }];

@@ -34,8 +34,16 @@ fn targets(measured: &Measured) -> Vec<Target> {
         rate("1 flag beside 10,000", Case::One, Case::Many, Bound::Within(0.05)),
         rate("100,000 flags beside 10,000", Case::Most, Case::Many, Bound::Within(0.05)),
         rate("50 writes a second beside none", Case::Written, Case::Many, Bound::Within(0.05)),
-        late("p99 of the calmer turns, 10,000 flags beside the bare server", Case::Many, Bound::AtMost(NO_WORSE)),
-        late("p99 of the calmer turns, a million overrides beside the bare server", Case::Million, Bound::AtMost(NO_WORSE)),
+        late(
+            "p99 of the calmer turns, 10,000 flags beside the bare server",
+            Case::Many,
+            Bound::AtMost(NO_WORSE),
+        ),
+        late(
+            "p99 of the calmer turns, a million overrides beside the bare server",
+            Case::Million,
+            Bound::AtMost(NO_WORSE),
+        ),
     ]
 }
 
