@@ -25,13 +25,16 @@ macro_rules! with_short_terms {
 pub(crate) const BEGIN_READING: &str =
     with_short_terms!("START TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY");
 // Said aloud, because a role or a database may have other defaults: in a stricter isolation a lost race is an error.
-const BEGIN_WRITING: &str = with_short_terms!("START TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE");
+macro_rules! begin_writing {
+    ($($term:literal)?) => {
+        with_short_terms!("START TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE" $(, $term)?)
+    };
+}
+
+const BEGIN_WRITING: &str = begin_writing!();
 /// Begins a transaction in which a batch may be written: `flag.is_writing` is on until its end, and nowhere where there is
 /// none.
-pub(crate) const BEGIN_BATCH: &str = with_short_terms!(
-    "START TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE",
-    "SET LOCAL flag.is_writing = 'on'"
-);
+pub(crate) const BEGIN_BATCH: &str = begin_writing!("SET LOCAL flag.is_writing = 'on'");
 
 /// Asks `question` of one moment.
 ///

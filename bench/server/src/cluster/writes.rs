@@ -114,8 +114,8 @@ async fn rows_per_second(database: &str, connections: usize, turn: Duration) -> 
 fn sqlite_rows_per_second(file: &Path, turn: Duration) -> Result<f64> {
     let connection = rusqlite::Connection::open(file)?;
     // As the product opens its own.
-    connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")?;
-    connection.execute_batch("PRAGMA wal_autocheckpoint = 4000;")?;
+    let settings = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000;";
+    connection.execute_batch(settings)?;
     connection.execute_batch(TABLE)?;
     let mut insert = connection.prepare("INSERT INTO single VALUES (?1, 'somebody')")?;
     let began = Instant::now();
