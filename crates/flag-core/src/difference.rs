@@ -1,11 +1,15 @@
 //! What differs between two snapshots, row by row, without looking at what they share.
 
 use alloc::sync::Arc;
+use core::ops::ControlFlow;
 
 use crate::flag::Flag;
 use crate::overrides::{Level, Override, Overrides};
 use crate::pins::Pins;
 use crate::snapshot::Snapshot;
+
+/// How many pieces that are not shared are no longer few. A change makes one or two, and where it splits a leaf a dozen more.
+const FEW: usize = 32;
 
 /// A row of the state: what a store keeps of a flag, or of one pinned subject.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,13 +33,14 @@ impl Snapshot {
     /// every row.
     pub fn rows_not_in<'a>(&'a self, other: &Self, mut visit: impl FnMut(Row<'a>)) {
         let nobody = Overrides::default();
-        self.visit_flags_not_in(other, &mut |flag: &'a Arc<Flag>, before| {
+        // Nothing breaks off.
+        let _ = self.visit_flags_not_in(other, &mut |flag: &'a Arc<Flag>, before| {
             let before = before.map(|before| &**before);
             if before.is_none_or(|before| !same_row(before, flag)) {
                 visit(Row::Flag(flag));
             }
             let overrides = before.map_or(&nobody, |before| &before.overrides);
-            for level in Level::ALL {
+            Level::ALL.into_iter().try_for_each(|level| {
                 flag.overrides.visit_leaves_not_in(overrides, level, &mut |pins: &'a Pins, other| {
                     let nobody = Pins::default();
                     for (hash, subject, variant) in pins.iter_unlike(other.unwrap_or(&nobody)) {
@@ -43,9 +48,38 @@ impl Snapshot {
                             visit(Row::Override { flag, level, pin: Override { subject, variant } });
                         }
                     }
-                });
-            }
+                    ControlFlow::Continue(())
+                })
+            })
         });
+    }
+
+    /// Whether the two share all but a few hundred rows, so that to look at what differs, or to free one of them, takes no
+    /// longer than an answer. Looks no further than that itself. Of what cannot be read it does not know, and says no.
+    #[must_use]
+    pub fn is_near(&self, other: &Self) -> bool {
+        self.version().epoch == other.version().epoch
+            && self.quarantine().is_none()
+            && other.quarantine().is_none()
+            && self.has_few_pieces_not_in(other)
+            && other.has_few_pieces_not_in(self)
+    }
+
+    /// A flag without its overrides is a piece, and each leaf of them.
+    fn has_few_pieces_not_in(&self, other: &Self) -> bool {
+        let (nobody, mut room) = (Overrides::default(), FEW);
+        let mut count = || {
+            room = room.saturating_sub(1);
+            if room > 0 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        };
+        let all = self.visit_flags_not_in(other, &mut |flag, before| {
+            count()?;
+            let overrides = before.map_or(&nobody, |before| &before.overrides);
+            Level::ALL.into_iter().try_for_each(|level| {
+                flag.overrides.visit_leaves_not_in(overrides, level, &mut |_, _| count())
+            })
+        });
+        all.is_continue()
     }
 }
 
@@ -71,6 +105,8 @@ mod tests {
     use super::*;
     use crate::change::{Change, Entry};
     use crate::names::SubjectId;
+    use crate::quarantine::Quarantine;
+    use crate::snapshot::{Epoch, Version};
     use crate::variant::Variant;
 
     fn with(snapshot: &Snapshot, change: Change) -> Snapshot {
@@ -84,12 +120,53 @@ mod tests {
 
     fn looked_at(from: &Snapshot, to: &Snapshot) -> usize {
         let mut leaves = 0;
-        to.visit_flags_not_in(from, &mut |flag: &Arc<Flag>, before| {
+        let _ = to.visit_flags_not_in(from, &mut |flag: &Arc<Flag>, before| {
             let nobody = Overrides::default();
             let overrides = before.map_or(&nobody, |before| &before.overrides);
-            flag.overrides.visit_leaves_not_in(overrides, Level::User, &mut |_: &Pins, _| leaves += 1);
+            flag.overrides.visit_leaves_not_in(overrides, Level::User, &mut |_: &Pins, _| {
+                leaves += 1;
+                ControlFlow::Continue(())
+            })
         });
         leaves
+    }
+
+    #[test]
+    fn two_snapshots_are_near_if_little_has_to_be_looked_at_to_tell_them_apart() {
+        let created = |key: &str| Change::flag_created(key.parse().unwrap(), Variant::ON);
+        let deleted = |key: &str| Change::FlagDeleted { key: key.parse().unwrap() };
+        let mut few = Snapshot::default();
+        for number in 0..100 {
+            few = with(&few, created(&format!("f{number}")));
+        }
+        let mut many = with(&few, created("f"));
+        for number in 0..2_000 {
+            many = pinned(&many, number, Variant::ON);
+        }
+        let log =
+            |changes: Vec<Change>| changes.into_iter().fold(many.clone(), |now, change| with(&now, change));
+        let missing = || {
+            let mut missing = Quarantine::default();
+            missing.add(&"f1".parse().unwrap(), "torn");
+            missing
+        };
+        let again = Snapshot::new(many.version(), many.flags().cloned());
+        for (name, other, expected) in [
+            ("itself", many.clone(), true),
+            ("one more flag", log(Vec::from([created("g")])), true),
+            ("one flag less", log(Vec::from([deleted("f1")])), true),
+            ("one more override", pinned(&many, 2_000, Variant::OFF), true),
+            ("five changes", log((10..15).map(|number| deleted(&format!("f{number}"))).collect()), true),
+            ("fifty changes", log((10..60).map(|number| deleted(&format!("f{number}"))).collect()), false),
+            ("a flag with many overrides less", log(Vec::from([deleted("f")])), false),
+            ("nothing", Snapshot::new(many.version(), []), false),
+            ("the same, built another time", again, false),
+            ("a flag that cannot be read", many.clone().without(missing()), false),
+        ] {
+            assert_eq!((many.is_near(&other), other.is_near(&many)), (expected, expected), "{name}");
+        }
+        let nothing = |epoch| Snapshot::new(Version { epoch: Epoch(epoch), revision: 0 }, []);
+        assert!(nothing(1).is_near(&nothing(1)) && !nothing(1).is_near(&nothing(2)), "another history");
     }
 
     #[test]

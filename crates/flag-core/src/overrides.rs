@@ -4,6 +4,7 @@
 //! being read. So it is a trie of small leaves.
 
 use core::fmt;
+use core::ops::ControlFlow;
 
 use crate::names::SubjectId;
 use crate::pins::Pins;
@@ -106,14 +107,15 @@ impl Overrides {
         self.table(level).ask(|| Some((subject, hash)))
     }
 
-    /// Shows every leaf of `level` that `other` does not share to `visit`, with the one in its place there, if it is one.
+    /// Shows every leaf of `level` that `other` does not share to `visit`, until that breaks off, with the one in its place
+    /// there, if it is one.
     pub(crate) fn visit_leaves_not_in<'a>(
         &'a self,
         other: &Self,
         level: Level,
-        visit: &mut impl FnMut(&'a Pins, Option<&Pins>),
-    ) {
-        self.table(level).pins.visit_leaves_not_in(&other.table(level).pins, visit);
+        visit: &mut impl FnMut(&'a Pins, Option<&Pins>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        self.table(level).pins.visit_leaves_not_in(&other.table(level).pins, visit)
     }
 
     /// The tables, the one that wins first.

@@ -4,6 +4,7 @@ use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
+use core::ops::ControlFlow;
 
 use crate::context::Context;
 use crate::evaluate::{Evaluation, Plan};
@@ -171,27 +172,28 @@ impl Snapshot {
         self.entries().map(|entry| (&*entry.flag, entry.plan.evaluate(&entry.flag.overrides, context)))
     }
 
-    /// Shows every flag that is not the same object in `other` to `visit`, with what is there in its place.
+    /// Shows every flag that is not the same object in `other` to `visit`, until that breaks off, with what is there in its
+    /// place.
     pub(crate) fn visit_flags_not_in<'a>(
         &'a self,
         other: &Self,
-        visit: &mut impl FnMut(&'a Arc<Flag>, Option<&Arc<Flag>>),
-    ) {
-        self.flags.visit_leaves_not_in(&other.flags, &mut |flags: &'a Flags, _| {
-            for (_, entry) in flags.0.iter() {
-                let before = other.entry(entry.flag.key.as_str()).map(|entry| &entry.flag);
-                if before.is_none_or(|before| !Arc::ptr_eq(before, &entry.flag)) {
-                    visit(&entry.flag, before);
-                }
-            }
-        });
+        visit: &mut impl FnMut(&'a Arc<Flag>, Option<&Arc<Flag>>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        self.flags.visit_leaves_not_in(&other.flags, &mut |flags: &'a Flags, there| {
+            flags.0.iter().try_for_each(|(hash, entry)| {
+                let there = there.or_else(|| other.flags.leaf(hash));
+                let before = there.and_then(|flags| flags.entry(hash, entry.flag.key.as_str()));
+                let before = before.map(|entry| &entry.flag);
+                let is_shared = before.is_some_and(|before| Arc::ptr_eq(before, &entry.flag));
+                if is_shared { ControlFlow::Continue(()) } else { visit(&entry.flag, before) }
+            })
+        })
     }
 
     #[inline(never)]
     fn entry(&self, key: &str) -> Option<&Entry> {
         let hash = table_hash(key);
-        let is_shortly = |entry: &Entry| entry.key.is_shortly(key.as_bytes());
-        self.flags.leaf(hash)?.0.get(hash, is_shortly, |entry| entry.is(key))
+        self.flags.leaf(hash)?.entry(hash, key)
     }
 
     fn entries(&self) -> impl Iterator<Item = &Entry> {
@@ -273,6 +275,15 @@ impl Entry {
 /// A leaf of flags, few enough to be copied in a few microseconds.
 #[derive(Clone, Default)]
 struct Flags(Slots<Entry, Line>);
+
+impl Flags {
+    /// The flag of `key`, of which this is the hash.
+    #[inline]
+    fn entry(&self, hash: u64, key: &str) -> Option<&Entry> {
+        let is_shortly = |entry: &Entry| entry.key.is_shortly(key.as_bytes());
+        self.0.get(hash, is_shortly, |entry| entry.is(key))
+    }
+}
 
 impl Leaf for Flags {
     const ROOT_BITS: u32 = 4;
@@ -368,7 +379,10 @@ mod tests {
         }
         let looked_at = |after: &Snapshot| {
             let mut leaves = 0;
-            after.flags.visit_leaves_not_in(&before.flags, &mut |_, _| leaves += 1);
+            let _ = after.flags.visit_leaves_not_in(&before.flags, &mut |_, _| {
+                leaves += 1;
+                ControlFlow::Continue(())
+            });
             leaves
         };
         let deleted = Change::FlagDeleted { key: "flag-7".parse().unwrap() };
@@ -378,6 +392,10 @@ mod tests {
         let one = Snapshot::default();
         let created = Change::flag_created("f".parse().unwrap(), Variant::ON);
         let one = one.with(&change::Entry::next(&one, created)).unwrap();
-        one.flags.visit_leaves_not_in(&one.clone().flags, &mut |_, _| panic!("it is shared"));
+        assert!(
+            one.flags
+                .visit_leaves_not_in(&one.clone().flags, &mut |_, _| ControlFlow::Break(()))
+                .is_continue()
+        );
     }
 }

@@ -7,6 +7,7 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::ops::ControlFlow;
 use core::{array, mem, slice};
 
 /// How many bits of the hash choose the way. At their end a leaf is not split further, however full: what collides in all of
@@ -109,27 +110,34 @@ impl<L: Leaf> Trie<L> {
         }
     }
 
-    /// Shows every leaf that `other` does not share to `visit`, with the one leaf of `other` where all of its entries belong
-    /// unless they belong into several.
-    pub(crate) fn visit_leaves_not_in<'a>(&'a self, other: &Self, visit: &mut impl FnMut(&'a L, Option<&L>)) {
-        Self::compare(&self.0, &other.0, visit);
+    /// Shows every leaf that `other` does not share to `visit`, until that breaks off, with the one leaf of `other` where all of
+    /// its entries belong unless they belong into several.
+    pub(crate) fn visit_leaves_not_in<'a>(
+        &'a self,
+        other: &Self,
+        visit: &mut impl FnMut(&'a L, Option<&L>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        Self::compare(&self.0, &other.0, visit)
     }
 
     /// Compares with the node of another trie where all that is in this one belongs.
-    fn compare<'a>(node: &'a Node<L>, other: &Node<L>, visit: &mut impl FnMut(&'a L, Option<&L>)) {
+    fn compare<'a>(
+        node: &'a Node<L>,
+        other: &Node<L>,
+        visit: &mut impl FnMut(&'a L, Option<&L>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
         match (node, other) {
-            (Node::Branch(children), Node::Branch(others)) if Arc::ptr_eq(children, others) => {}
+            (Node::Branch(children), Node::Branch(others)) if Arc::ptr_eq(children, others) => {
+                ControlFlow::Continue(())
+            }
             (Node::Branch(children), Node::Branch(others)) => {
-                for (Child(child), Child(other)) in children.iter().zip(others.iter()) {
-                    Self::compare(child, other, visit);
-                }
+                let mut pairs = children.iter().zip(others.iter());
+                pairs.try_for_each(|(Child(child), Child(other))| Self::compare(child, other, visit))
             }
             (Node::Branch(children), Node::Leaf(_)) => {
-                for Child(child) in children.iter() {
-                    Self::compare(child, other, visit);
-                }
+                children.iter().try_for_each(|Child(child)| Self::compare(child, other, visit))
             }
-            (Node::Leaf(leaf), Node::Leaf(other)) if leaf.shares(other) => {}
+            (Node::Leaf(leaf), Node::Leaf(other)) if leaf.shares(other) => ControlFlow::Continue(()),
             (Node::Leaf(leaf), Node::Leaf(other)) => visit(leaf, Some(other)),
             (Node::Leaf(leaf), Node::Branch(_)) => visit(leaf, None),
         }
@@ -295,6 +303,20 @@ mod tests {
     fn a_leaf_is_split_when_it_is_full_and_not_before() {
         assert_eq!(of(&[0, 1, 2, 3]).leaves().count(), 1);
         assert_eq!(of(&[0, 1, 2, 3, 4]).leaves().count(), 16);
+    }
+
+    #[test]
+    fn a_visit_that_breaks_off_sees_no_further_leaf() {
+        let crowded: Vec<u64> = (0..100).collect();
+        for other in [of(&[]), of(&crowded[..50]), of(&[1, 2, 3])] {
+            let mut seen = 0;
+            let visited = of(&crowded).visit_leaves_not_in(&other, &mut |_, _| {
+                seen += 1;
+                if seen < 3 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            });
+            assert!(visited.is_break());
+            assert_eq!(seen, 3);
+        }
     }
 
     #[test]

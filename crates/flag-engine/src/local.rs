@@ -59,18 +59,21 @@ impl LocalSnapshot {
         // Read before the snapshot: if that is newer still, it is taken once more the next time.
         let generation = self.shared.cell.generation();
         if generation != self.generation.replace(generation) {
-            let live = self.shared.cell.load().map(Live::known);
-            let_go(self.kept.replace(live));
+            let live = self.shared.cell.load();
+            let old = self.kept.replace(live.clone().map(Live::known));
+            let_go(old, live.as_deref());
         }
         self.kept.borrow().clone()
     }
 }
 
-/// Lets a snapshot go that is no longer live. Whoever has the last reference frees it, and of another history that may be
-/// everything there was: not on a thread that answers requests.
-fn let_go(old: Option<Rc<Live>>) {
+/// Lets a snapshot go in whose place another one is `live`. Whoever has the last reference frees it, and that may be everything
+/// there was: then not on a thread that answers requests.
+fn let_go(old: Option<Rc<Live>>, live: Option<&Snapshot>) {
     let old = old.and_then(Rc::into_inner).and_then(|Live(old)| Arc::into_inner(old));
-    if let (Some(old), Ok(runtime)) = (old, Handle::try_current()) {
+    if let (Some(old), Ok(runtime)) = (old, Handle::try_current())
+        && !live.is_some_and(|live| live.is_near(&old))
+    {
         runtime.spawn_blocking(move || drop(old));
     }
 }

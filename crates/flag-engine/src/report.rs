@@ -14,7 +14,7 @@ use crate::status::{StoreStatus, with_causes};
 /// How often a node reports that has nothing new to tell.
 const EVERY: Duration = Duration::from_secs(2);
 /// How long after a report the next one comes at the earliest, however much there is to tell.
-const APART: Duration = Duration::from_millis(100);
+const APART: Duration = Duration::from_millis(200);
 /// How long a report waits for the digest of what it tells of, which is there at once unless one change follows another.
 const DIGEST: Duration = Duration::from_millis(20);
 /// How long the store may take.

@@ -36,7 +36,6 @@ pub(crate) async fn run(shared: Arc<Shared>) {
     let mut last: Option<Tallied> = None;
     let mut rested = Instant::now();
     loop {
-        sleep_until(rested).await;
         versions.mark_unchanged();
         let live = shared.cell.load();
         // Objects are compared and not versions: a flag that is taken back changes rows and no version.
@@ -44,8 +43,14 @@ pub(crate) async fn run(shared: Arc<Shared>) {
             |live: &Arc<Snapshot>| last.as_ref().is_none_or(|last| !Arc::ptr_eq(&last.snapshot, live));
         if let Some(live) = live.filter(is_new) {
             let before = last.take();
-            // Not on the threads that answer requests: everything may have changed, and what was before may have to be freed.
-            match spawn_blocking(move || tally(before, live)).await {
+            let is_small = before.as_ref().is_some_and(|before| before.snapshot.is_near(&live));
+            let tallied = if is_small {
+                Ok(tally(before, live))
+            } else {
+                // Not on a thread that answers requests: everything may have changed, and what was before may have to be freed.
+                spawn_blocking(move || tally(before, live)).await
+            };
+            match tallied {
                 Ok(now) => {
                     let version = now.snapshot.version();
                     shared.digests.send_replace(Some(Digested { version, digest: now.sum.digest(version) }));
@@ -58,6 +63,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
         if versions.changed().await.is_err() {
             return;
         }
+        sleep_until(rested).await;
     }
 }
 
