@@ -18,11 +18,13 @@ use crate::problem::{Code, Fault, Place, Problem};
 /// What was sent, by name.
 pub(crate) struct Members<'a> {
     place: Place,
-    left: Vec<(Cow<'a, str>, Value<'a>)>,
+    left: Vec<Member<'a>>,
     repeated: Vec<String>,
     /// The names that were asked for, to tell whoever misspelt one.
     known: Known,
 }
+
+type Member<'a> = (Cow<'a, str>, Value<'a>);
 
 enum Value<'a> {
     Json(&'a str),
@@ -39,8 +41,7 @@ impl<'a> Members<'a> {
             serde_json::from_str::<serde::de::IgnoredAny>(text).map_err(|error| malformed(&error))?;
             return Err(Problem::new(Code::InvalidInput, "the body must be a JSON object"));
         }
-        let object: Object<'a> = serde_json::from_str(text).map_err(|error| malformed(&error))?;
-        let members = object.0.into_iter().map(|(name, raw)| (name, Value::Json(raw.get())));
+        let Object(members) = serde_json::from_str(text).map_err(|error| malformed(&error))?;
         Ok(Self::new(Place::Body, members))
     }
 
@@ -53,35 +54,18 @@ impl<'a> Members<'a> {
             let name = read(name).map_or(Cow::Borrowed(name), Cow::Owned);
             (name, read(value).map_or(Value::Unreadable, Value::Text))
         });
-        Self::new(Place::Query, members)
+        Self::new(Place::Query, members.collect())
     }
 
-    fn new(place: Place, members: impl Iterator<Item = (Cow<'a, str>, Value<'a>)>) -> Self {
-        let mut left: Vec<(Cow<'a, str>, Value<'a>)> = Vec::with_capacity(members.size_hint().0);
+    fn new(place: Place, mut left: Vec<Member<'a>>) -> Self {
         let mut repeated = Vec::new();
-        // A megabyte holds a hundred thousand names: to compare each with each would keep a worker for minutes. The few that a
-        // request has are compared faster than hashed.
-        let mut seen = HashSet::new();
-        for (name, value) in members {
-            let is_new = if left.len() < Self::FEW {
-                left.iter().all(|(known, _)| *known != name)
-            } else {
-                if seen.is_empty() {
-                    seen.extend(left.iter().map(|(known, _)| known.clone()));
-                }
-                seen.insert(name.clone())
-            };
-            if is_new {
-                left.push((name, value));
-            } else {
-                repeated.push(name.into_owned());
-            }
+        if !are_few_and_unlike(&left) {
+            let mut seen = HashSet::new();
+            let taken_out = left.extract_if(.., |(name, _)| !seen.insert(name.clone()));
+            repeated.extend(taken_out.map(|(name, _)| name.into_owned()));
         }
         Self { place, left, repeated, known: Known::default() }
     }
-
-    /// Up to how many names each is compared with each.
-    const FEW: usize = 8;
 
     /// Takes a member that must be there.
     pub(crate) fn required<T: Read>(&mut self, name: &'static str) -> Required<T> {
@@ -147,6 +131,15 @@ impl Value<'_> {
             Self::Unreadable => Err(percent::FAULT.to_owned()),
         }
     }
+}
+
+/// Whether there are so few that to compare each with each is faster than to hash them, and no name is there twice. A megabyte
+/// holds a hundred thousand names: to compare each of them with each would keep a worker for minutes.
+fn are_few_and_unlike(members: &[Member<'_>]) -> bool {
+    const FEW: usize = 8;
+    let is_new =
+        |(at, (name, _)): (usize, &Member<'_>)| members.iter().take(at).all(|(other, _)| other != name);
+    members.len() <= FEW && members.iter().enumerate().all(is_new)
 }
 
 /// A member that must be there, or what is wrong with it.
@@ -216,7 +209,7 @@ fn malformed(error: &serde_json::Error) -> Problem {
 }
 
 /// The members of an object in their order, repeated ones included.
-struct Object<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+struct Object<'a>(Vec<Member<'a>>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -232,7 +225,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut members = Vec::new();
                 while let Some(name) = map.next_key::<Name<'de>>()? {
-                    members.push((name.0, map.next_value()?));
+                    members.push((name.0, Value::Json(map.next_value::<&RawValue>()?.get())));
                 }
                 Ok(Object(members))
             }
