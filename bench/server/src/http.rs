@@ -21,21 +21,33 @@ const WRITES: u32 = 50;
 /// no use to anybody.
 const CALM: f64 = 0.5;
 
-/// How long to measure.
+/// How often each server has its turn, and how long that is: so many short turns rather than few long ones, because a machine
+/// that slows down for a while then does so to everybody alike, and what disturbs one turn spoils one of many.
 #[derive(Clone, Copy)]
-pub struct Pace {
+pub struct Turns {
     pub rounds: usize,
     pub warm_up: Duration,
     pub sample: Duration,
 }
 
+/// How long to measure.
+#[derive(Clone, Copy)]
+pub struct Pace {
+    pub saturated: Turns,
+    /// Shorter ones: a p99 is spoilt by a single stall, which a turn of a tenth of a second rarely goes without.
+    pub steady: Turns,
+}
+
 impl Pace {
-    /// Many short turns rather than few long ones: a machine that slows down for a while then does so to everybody alike, and
-    /// what disturbs one turn spoils one of many.
-    pub const USUAL: Self =
-        Self { rounds: 300, warm_up: Duration::from_millis(40), sample: Duration::from_millis(100) };
-    pub const QUICK: Self =
-        Self { rounds: 3, warm_up: Duration::from_millis(50), sample: Duration::from_millis(200) };
+    pub const USUAL: Self = Self { saturated: Turns::of(300, [40, 100]), steady: Turns::of(1_500, [15, 20]) };
+    pub const QUICK: Self = Self { saturated: Turns::of(3, [50, 200]), steady: Turns::of(10, [15, 20]) };
+}
+
+impl Turns {
+    /// Both times are milliseconds.
+    const fn of(rounds: usize, [warm_up, sample]: [u64; 2]) -> Self {
+        Self { rounds, warm_up: Duration::from_millis(warm_up), sample: Duration::from_millis(sample) }
+    }
 }
 
 /// Who is asked what.
@@ -135,9 +147,11 @@ pub fn measure(program: &Program, pace: Pace) -> Result<Measured> {
     let mut samples: Vec<Samples> =
         Case::ALL.map(|case| Samples { case, saturated: Vec::new(), steady: Vec::new() }).into();
     let mut rate = 0.0;
-    for (title, steady) in [("saturated", false), ("steady", true)] {
-        for round in 0..pace.rounds {
-            eprintln!("      {title}, round {} of {} …", round + 1, pace.rounds);
+    for (title, turns, steady) in [("saturated", pace.saturated, false), ("steady", pace.steady, true)] {
+        for round in 0..turns.rounds {
+            if round % 10 == 0 {
+                eprintln!("      {title}, round {} of {} …", round + 1, turns.rounds);
+            }
             // Whoever comes after a slow one finds colder caches, so everybody comes after everybody.
             for turn in 0..contestants.len() {
                 let place = (round + turn) % contestants.len();
@@ -153,7 +167,7 @@ pub fn measure(program: &Program, pace: Pace) -> Result<Measured> {
                 let meanwhile =
                     if *case == Case::Written { Meanwhile::Writes(WRITES) } else { Meanwhile::Nothing };
                 let outcome =
-                    load::run(&server.process, questions, rate, meanwhile, pace.warm_up, pace.sample)?;
+                    load::run(&server.process, questions, rate, meanwhile, turns.warm_up, turns.sample)?;
                 let samples = samples.iter_mut().find(|samples| samples.case == *case);
                 let samples = samples.context("every case has its samples")?;
                 if steady { samples.steady.push(outcome) } else { samples.saturated.push(outcome) }
@@ -173,7 +187,7 @@ pub fn load(program: Option<&Program>, rate: Rate, period: Duration) -> Result<O
         None => (bare(&cores)?, Case::Bare.questions()),
     };
     println!("asking process {}", server.process.id());
-    load::run(&server.process, &questions, rate, Meanwhile::Nothing, Pace::USUAL.warm_up, period)
+    load::run(&server.process, &questions, rate, Meanwhile::Nothing, Pace::USUAL.saturated.warm_up, period)
 }
 
 fn bare(cores: &Cores) -> Result<Server> {

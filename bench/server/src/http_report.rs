@@ -6,9 +6,9 @@ use flag_bench_report::{machine, number::short};
 
 use crate::{
     curve::{self, Colour, Curve},
-    http::{Case, Measured, Samples},
+    http::{Case, Measured, Samples, Turns},
     load::{CONNECTIONS, Outcome},
-    statistic::Spread,
+    statistic::{Spread, quantile},
     target::{self, Bound, Target},
 };
 
@@ -54,19 +54,23 @@ fn figures(outcomes: &[Outcome], figure: impl Fn(&Outcome) -> f64) -> Vec<f64> {
 /// The section of docs/benchmarks.md.
 pub fn text(measured: &Measured) -> String {
     let (workers, rate) = (measured.workers, short((measured.rate / 100.0).round() * 100.0));
-    let (rounds, sample) = (measured.pace.rounds, measured.pace.sample.as_millis());
+    let turns =
+        |turns: Turns| format!("{} ms for {} rounds", turns.sample.as_millis(), short(turns.rounds as f64));
+    let (saturated, steady) = (turns(measured.pace.saturated), turns(measured.pace.steady));
     let mut text = format!(
         "## Evaluation over HTTP\n\n\
         `cargo xtask bench http` runs the release build on SQLite, and beside it a bare actix-web server with as many workers \
         ({workers}), which reads the same JSON and writes the same JSON by serde, without logic, middleware or headers of its own. \
         Servers have one half of the cores and whoever asks the other. {CONNECTIONS} connections that stay open ask \
         `POST /features/{{key}}/evaluate`, one question at a time, each answer held against the expected one. Servers take turns of \
-        {sample} ms for {rounds} rounds; figures are medians over the rounds, and ratios are medians of the ratio within a round, with \
-        quartiles in brackets. A p99 is compared by the calmer turns, as the quotient of the first quartiles over the rounds, with \
+        {saturated}; figures are medians over the rounds, and ratios are medians of the ratio within a round, with quartiles in \
+        brackets. Questions are about flags that are rolled out, half of all, so that one flag is asked no other question than \
+        many. CPU is what the kernel's scheduler counted for the server's threads.\n\n\
+        Latencies are taken at {rate} questions a second, half of what the bare server can do, from when a question was due, in \
+        turns of {steady}. A p99 is compared by the calmer turns, as the quotient of the first quartiles over the rounds, with \
         quartiles of the same from samples drawn anew: on a machine whose neighbours make it stall, the others tell how often it \
-        did. What strikes fewer than three turns in four does not show in it; the medians are in the table. Questions are about \
-        flags that are rolled out, half of all, so that one flag is asked no other question than many. CPU is what the kernel's scheduler counted for the server's threads. Latencies are taken at {rate} \
-        questions a second, half of what the bare server can do, from when a question was due.\n\n\
+        did. What strikes fewer than three turns in four does not show in it; the medians are in the table, and beside them the \
+        p99 of all turns together, which the longest stalls make.\n\n\
         Measured on {}.\n\n",
         machine::description(),
     );
@@ -101,8 +105,8 @@ pub fn picture(measured: &Measured) -> String {
 /// The figures themselves.
 pub fn table(measured: &Measured) -> String {
     let mut text = String::from(
-        "| | CPU µs an answer | answers a second | p50 µs | p99 µs | steady p50 µs | steady p99 µs | of the calmer turns |\n\
-        |---|---:|---:|---:|---:|---:|---:|---:|\n",
+        "| | CPU µs an answer | answers a second | p50 µs | p99 µs | steady p50 µs | steady p99 µs | of the calmer turns | of all together |\n\
+        |---|---:|---:|---:|---:|---:|---:|---:|---:|\n",
     );
     for Samples { case, saturated, steady } in &measured.samples {
         let spread = |outcomes: &[Outcome], figure: &dyn Fn(&Outcome) -> f64| {
@@ -116,7 +120,7 @@ pub fn table(measured: &Measured) -> String {
         line(
             &mut text,
             format_args!(
-                "| {} | {} | {} | {} | {} | {} | {} | {} |",
+                "| {} | {} | {} | {} | {} | {} | {} | {} | {} |",
                 case.title(),
                 median(saturated, &|outcome| outcome.cost * 1e6),
                 median(saturated, &|outcome| outcome.throughput.round()),
@@ -125,10 +129,19 @@ pub fn table(measured: &Measured) -> String {
                 late(steady, 0.5),
                 late(steady, 0.99),
                 calm.map_or_else(String::new, |spread| short(spread.low)),
+                together(steady).map_or_else(String::new, |p99| short(p99 * 1e6)),
             ),
         );
     }
     text
+}
+
+/// The p99 of the latencies of all turns, in seconds, if there are any.
+fn together(outcomes: &[Outcome]) -> Option<f64> {
+    let mut latencies: Vec<f64> =
+        outcomes.iter().flat_map(|outcome| outcome.latencies.iter().copied()).collect();
+    latencies.sort_unstable_by(f64::total_cmp);
+    (!latencies.is_empty()).then(|| quantile(&latencies, 0.99))
 }
 
 fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {
