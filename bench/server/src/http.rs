@@ -17,12 +17,15 @@ use crate::{
 const MANY: u32 = 10_000;
 /// Writes in a second, where there are any.
 const WRITES: u32 = 50;
+/// For up to how long, in milliseconds, flags have been written when a sample begins. What a node does less often than once a
+/// write, such as to report where it stands, then falls into samples as often as it would in the long run.
+const WRITTEN_BEFORE: u64 = 200;
 /// At which part of the bare server's throughput latencies are taken: what a server says of itself when it is drowning is of
 /// no use to anybody.
 const CALM: f64 = 0.5;
 
-/// How often each server has its turn, and how long that is: so many short turns rather than few long ones, because a machine
-/// that slows down for a while then does so to everybody alike, and what disturbs one turn spoils one of many.
+/// How often each server has its turn, and how long that is: very many and short ones, because a machine with neighbours is now
+/// slow and now fast, by much more than what is looked for, and has forgotten within a few milliseconds how it was.
 #[derive(Clone, Copy)]
 pub struct Turns {
     pub rounds: usize,
@@ -34,13 +37,13 @@ pub struct Turns {
 #[derive(Clone, Copy)]
 pub struct Pace {
     pub saturated: Turns,
-    /// Shorter ones: a p99 is spoilt by a single stall, which a turn of a tenth of a second rarely goes without.
     pub steady: Turns,
 }
 
 impl Pace {
-    pub const USUAL: Self = Self { saturated: Turns::of(300, [40, 100]), steady: Turns::of(1_500, [15, 20]) };
-    pub const QUICK: Self = Self { saturated: Turns::of(3, [50, 200]), steady: Turns::of(10, [15, 20]) };
+    pub const USUAL: Self =
+        Self { saturated: Turns::of(1_500, [10, 20]), steady: Turns::of(1_500, [15, 20]) };
+    pub const QUICK: Self = Self { saturated: Turns::of(20, [10, 20]), steady: Turns::of(20, [15, 20]) };
 }
 
 impl Turns {
@@ -63,9 +66,6 @@ pub enum Case {
 
 impl Case {
     pub const ALL: [Self; 6] = [Self::Bare, Self::One, Self::Many, Self::Most, Self::Million, Self::Written];
-
-    /// The order of turns: whoever is compared is asked right after the other, as far as that goes.
-    const TURNS: [Self; 6] = [Self::Million, Self::Bare, Self::Many, Self::Written, Self::Most, Self::One];
 
     pub fn title(self) -> &'static str {
         match self {
@@ -135,7 +135,7 @@ struct Server {
 pub fn measure(program: &Program, pace: Pace) -> Result<Measured> {
     let cores = Cores::divide()?;
     let mut contestants = Vec::new();
-    for case in Case::TURNS {
+    for case in Case::ALL {
         eprintln!("      starting: {}", case.title());
         let server = match case.content() {
             Some(content) => Some(node(program, &cores, content)?),
@@ -147,15 +147,18 @@ pub fn measure(program: &Program, pace: Pace) -> Result<Measured> {
     let mut samples: Vec<Samples> =
         Case::ALL.map(|case| Samples { case, saturated: Vec::new(), steady: Vec::new() }).into();
     let mut rate = 0.0;
+    // Of a seed, so that every run has the same order.
+    let mut random = fastrand::Rng::with_seed(1);
+    let mut order: Vec<usize> = (0..contestants.len()).collect();
     for (title, turns, steady) in [("saturated", pace.saturated, false), ("steady", pace.steady, true)] {
         for round in 0..turns.rounds {
-            if round % 10 == 0 {
+            if round % 50 == 0 {
                 eprintln!("      {title}, round {} of {} …", round + 1, turns.rounds);
             }
             // Whoever comes after a slow one finds colder caches, so everybody comes after everybody.
-            for turn in 0..contestants.len() {
-                let place = (round + turn) % contestants.len();
-                let (case, _, questions) = &contestants[place];
+            random.shuffle(&mut order);
+            for place in &order {
+                let (case, _, questions) = &contestants[*place];
                 let is_timed = !steady || matches!(case, Case::Bare | Case::Many | Case::Million);
                 if !is_timed {
                     continue;
@@ -166,8 +169,13 @@ pub fn measure(program: &Program, pace: Pace) -> Result<Measured> {
                 let rate = if steady { Rate::Steady(rate) } else { Rate::Saturating };
                 let meanwhile =
                     if *case == Case::Written { Meanwhile::Writes(WRITES) } else { Meanwhile::Nothing };
-                let outcome =
-                    load::run(&server.process, questions, rate, meanwhile, turns.warm_up, turns.sample)?;
+                let warm_up = match meanwhile {
+                    Meanwhile::Nothing => turns.warm_up,
+                    Meanwhile::Writes(_) => {
+                        turns.warm_up + Duration::from_millis(random.u64(..WRITTEN_BEFORE))
+                    }
+                };
+                let outcome = load::run(&server.process, questions, rate, meanwhile, warm_up, turns.sample)?;
                 let samples = samples.iter_mut().find(|samples| samples.case == *case);
                 let samples = samples.context("every case has its samples")?;
                 if steady { samples.steady.push(outcome) } else { samples.saturated.push(outcome) }
