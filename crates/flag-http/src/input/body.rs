@@ -78,7 +78,7 @@ pub(crate) fn check_headers(headers: &HeaderMap, limit: usize) -> Result<(), Pro
 async fn receive(payload: Payload, limit: usize) -> Result<Bytes, Problem> {
     let mut whole = pin!(join(payload, limit));
     // A small body comes with its head, and is handed on between the first time that it is asked for and the second. Only for
-    // one that is on its way even then, a timer is worth its price.
+    // one that is on its way even then, a timer is worth its price and its room.
     let mut looked = 0;
     let at_hand = poll_fn(|context| match whole.as_mut().poll(context) {
         Poll::Ready(received) => Poll::Ready(Some(received)),
@@ -91,7 +91,7 @@ async fn receive(payload: Payload, limit: usize) -> Result<Bytes, Problem> {
     });
     match at_hand.await {
         Some(received) => received,
-        None => tokio::time::timeout(PATIENCE, whole).await.unwrap_or_else(|_| {
+        None => Box::pin(tokio::time::timeout(PATIENCE, whole)).await.unwrap_or_else(|_| {
             let detail = format!("no whole body within {} s", PATIENCE.as_secs());
             Err(Problem::new(Code::RequestTimeout, detail))
         }),

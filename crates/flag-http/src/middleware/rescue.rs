@@ -14,14 +14,22 @@ use futures_util::FutureExt;
 use crate::problem::{Code, MEDIA_TYPE, Problem};
 use crate::routes::overrides;
 
-pub(crate) async fn check(
+/// Waits for `answer`. Not an `async fn`: that would keep the way to an answer twice, and all of it is copied at each request.
+pub(crate) fn check(
     answer: impl Future<Output = Result<ServiceResponse<impl MessageBody + 'static>, Error>>,
-) -> Result<ServiceResponse<BoxBody>, Error> {
+) -> impl Future<Output = Result<ServiceResponse<BoxBody>, Error>> {
     // The snapshot is immutable and the engine's tasks are elsewhere: a handler that panicked leaves nothing half done.
-    let outcome = AssertUnwindSafe(answer).catch_unwind().await;
-    // The panic hook has written down what happened and where.
-    let outcome =
-        outcome.unwrap_or_else(|_| Err(Problem::new(Code::Internal, "an unexpected failure").into()));
+    AssertUnwindSafe(answer).catch_unwind().map(|outcome| {
+        // The panic hook has written down what happened and where.
+        documented(
+            outcome.unwrap_or_else(|_| Err(Problem::new(Code::Internal, "an unexpected failure").into())),
+        )
+    })
+}
+
+fn documented(
+    outcome: Result<ServiceResponse<impl MessageBody + 'static>, Error>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
     match outcome {
         Ok(response) => {
             let response = response.map_into_boxed_body();

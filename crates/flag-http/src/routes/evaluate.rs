@@ -125,7 +125,8 @@ async fn answer(
     let node = worker.node();
     let snapshot = match minimum.0 {
         None => worker.live().ok_or_else(Node::not_ready)?,
-        Some(_) => Live::known(node.snapshot_at(minimum).await?),
+        // In a box, because whoever does not wait should not carry the room for it along.
+        Some(_) => Live::known(Box::pin(node.snapshot_at(minimum)).await?),
     };
     let Evaluate { user_id, group_id, region, .. } = question;
     let (user, group, region) = (text(user_id), text(group_id), text(region));
