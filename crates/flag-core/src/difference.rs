@@ -54,8 +54,8 @@ impl Snapshot {
         });
     }
 
-    /// Whether the two share all but a few hundred rows, so that to look at what differs, or to free one of them, takes no
-    /// longer than an answer. Looks no further than that itself. Of what cannot be read it does not know, and says no.
+    /// Whether the two share all but a few hundred rows, so that to look at what differs, or to free one of them, takes
+    /// microseconds whatever their size. Looks no further than that itself. Of what cannot be read it does not know, and says no.
     #[must_use]
     pub fn is_near(&self, other: &Self) -> bool {
         self.version().epoch == other.version().epoch
