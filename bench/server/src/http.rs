@@ -17,15 +17,15 @@ use crate::{
 const MANY: u32 = 10_000;
 /// Writes in a second, where there are any.
 const WRITES: u32 = 50;
-/// For up to how long, in milliseconds, flags have been written when a sample begins. What a node does less often than once a
-/// write, such as to report where it stands, then falls into samples as often as it would in the long run.
+/// For up to how long, in milliseconds, flags are written before anything is asked. What a node does less often than once a
+/// write, such as to report where it stands five times a second at most, then falls into samples as often as in the long run.
 const WRITTEN_BEFORE: u64 = 200;
 /// At which part of the bare server's throughput latencies are taken: what a server says of itself when it is drowning is of
 /// no use to anybody.
 const CALM: f64 = 0.5;
 
-/// How often each server has its turn, and how long that is: very many and short ones, because a machine with neighbours is now
-/// slow and now fast, by much more than what is looked for, and has forgotten within a few milliseconds how it was.
+/// How often each server has its turn, and how long that is: very many and short ones, because how fast a server is differs from
+/// turn to turn by much more than what is looked for, however long a turn is.
 #[derive(Clone, Copy)]
 pub struct Turns {
     pub rounds: usize,
@@ -41,16 +41,17 @@ pub struct Pace {
 }
 
 impl Pace {
-    pub const USUAL: Self =
-        Self { saturated: Turns::of(1_500, [10, 20]), steady: Turns::of(1_500, [15, 20]) };
-    pub const QUICK: Self = Self { saturated: Turns::of(20, [10, 20]), steady: Turns::of(20, [15, 20]) };
+    pub const USUAL: Self = Self {
+        saturated: Turns { rounds: 1_500, ..Turns::SATURATED },
+        steady: Turns { rounds: 1_500, ..Turns::STEADY },
+    };
+    pub const QUICK: Self = Self { saturated: Turns::SATURATED, steady: Turns::STEADY };
 }
 
 impl Turns {
-    /// Both times are milliseconds.
-    const fn of(rounds: usize, [warm_up, sample]: [u64; 2]) -> Self {
-        Self { rounds, warm_up: Duration::from_millis(warm_up), sample: Duration::from_millis(sample) }
-    }
+    const SATURATED: Self =
+        Self { rounds: 20, warm_up: Duration::from_millis(10), sample: Duration::from_millis(20) };
+    const STEADY: Self = Self { warm_up: Duration::from_millis(15), ..Self::SATURATED };
 }
 
 /// Who is asked what.
@@ -167,15 +168,16 @@ pub fn measure(program: &Program, pace: Pace) -> Result<Measured> {
                 let server = contestants.iter().find(|(other, ..)| *other == shared);
                 let server = server.and_then(|(_, server, _)| server.as_ref()).context("nobody to ask")?;
                 let rate = if steady { Rate::Steady(rate) } else { Rate::Saturating };
+                let before = Duration::from_millis(random.u64(..WRITTEN_BEFORE));
+                let is_written = *case == Case::Written;
                 let meanwhile =
-                    if *case == Case::Written { Meanwhile::Writes(WRITES) } else { Meanwhile::Nothing };
-                let warm_up = match meanwhile {
-                    Meanwhile::Nothing => turns.warm_up,
-                    Meanwhile::Writes(_) => {
-                        turns.warm_up + Duration::from_millis(random.u64(..WRITTEN_BEFORE))
-                    }
-                };
-                let outcome = load::run(&server.process, questions, rate, meanwhile, warm_up, turns.sample)?;
+                    if is_written { Meanwhile::Writes(WRITES, before) } else { Meanwhile::Nothing };
+                // A turn comes to a part of the questions: each begins elsewhere, so that all are asked, and rarely the same ones
+                // twice in a row.
+                let (last, first) = questions.split_at(random.usize(..questions.len()));
+                let questions = first.iter().chain(last);
+                let outcome =
+                    load::run(&server.process, questions, rate, meanwhile, turns.warm_up, turns.sample)?;
                 let samples = samples.iter_mut().find(|samples| samples.case == *case);
                 let samples = samples.context("every case has its samples")?;
                 if steady { samples.steady.push(outcome) } else { samples.saturated.push(outcome) }
@@ -195,7 +197,14 @@ pub fn load(program: Option<&Program>, rate: Rate, period: Duration) -> Result<O
         None => (bare(&cores)?, Case::Bare.questions()),
     };
     println!("asking process {}", server.process.id());
-    load::run(&server.process, &questions, rate, Meanwhile::Nothing, Pace::USUAL.saturated.warm_up, period)
+    load::run(
+        &server.process,
+        questions.iter(),
+        rate,
+        Meanwhile::Nothing,
+        Pace::USUAL.saturated.warm_up,
+        period,
+    )
 }
 
 fn bare(cores: &Cores) -> Result<Server> {

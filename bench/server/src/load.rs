@@ -26,6 +26,8 @@ const SILENCE: Duration = Duration::from_secs(5);
 /// How fast to ask.
 #[derive(Clone, Copy)]
 pub enum Rate {
+    /// Not at all; whoever writes, writes.
+    Resting,
     /// As fast as answers come.
     Saturating,
     /// So many questions in a second, whether or not answers keep up. How long a question waited for a free connection counts.
@@ -36,9 +38,9 @@ pub enum Rate {
 #[derive(Clone, Copy)]
 pub enum Meanwhile {
     Nothing,
-    /// So many changes in a second. The thread that asks makes them: another one would keep it from asking now and then, and
-    /// the server from answering many at once.
-    Writes(u32),
+    /// So many changes in a second, and for how long before anything is asked. The thread that asks makes them: another one
+    /// would keep it from asking now and then, and the server from answering many at once.
+    Writes(u32, Duration),
 }
 
 /// What one run has measured.
@@ -57,18 +59,19 @@ impl Outcome {
     }
 }
 
-/// Asks `server` for `warm_up` and then for `measured`, of which the outcome tells.
-pub fn run(
+/// Asks `server` for `warm_up` and then for `measured`, of which the outcome tells: `questions` in their order, over and over.
+pub fn run<'a>(
     server: &Process,
-    questions: &[Question],
+    questions: impl Iterator<Item = &'a Question> + Clone,
     rate: Rate,
     meanwhile: Meanwhile,
     warm_up: Duration,
     measured: Duration,
 ) -> Result<Outcome> {
     let mut load = Load::open(server.address, questions)?;
-    if let Meanwhile::Writes(rate) = meanwhile {
+    if let Meanwhile::Writes(rate, before) = meanwhile {
         load.writer = Some(Writer::open(server.address, rate, &load.poll)?);
+        load.ask_for(Rate::Resting, before)?;
     }
     load.ask_for(rate, warm_up)?;
     load.latencies.clear();
@@ -81,12 +84,12 @@ pub fn run(
     Ok(Outcome { throughput: count / elapsed.as_secs_f64(), cost: computed as f64 / 1e9 / count, latencies })
 }
 
-struct Load<'a> {
+struct Load<'a, Q> {
     poll: Poll,
     events: Events,
     lanes: Vec<Lane>,
     idle: VecDeque<usize>,
-    questions: std::iter::Cycle<std::slice::Iter<'a, Question>>,
+    questions: std::iter::Cycle<Q>,
     asked: Vec<Option<&'a Question>>,
     latencies: Vec<f64>,
     writer: Option<Writer>,
@@ -109,8 +112,8 @@ struct Lane {
     received: Vec<u8>,
 }
 
-impl<'a> Load<'a> {
-    fn open(address: SocketAddr, questions: &'a [Question]) -> Result<Self> {
+impl<'a, Q: Iterator<Item = &'a Question> + Clone> Load<'a, Q> {
+    fn open(address: SocketAddr, questions: Q) -> Result<Self> {
         let poll = Poll::new()?;
         let mut lanes = Vec::new();
         for place in 0..CONNECTIONS {
@@ -121,7 +124,7 @@ impl<'a> Load<'a> {
             events: Events::with_capacity(CONNECTIONS),
             lanes,
             idle: (0..CONNECTIONS).collect(),
-            questions: questions.iter().cycle(),
+            questions: questions.cycle(),
             asked: vec![None; CONNECTIONS],
             latencies: Vec::new(),
             writer: None,
@@ -134,13 +137,16 @@ impl<'a> Load<'a> {
         let mut heard = began;
         loop {
             let now = Instant::now();
-            if now - began >= period {
+            // What was due is asked, however late: a stall at the end counts like any other.
+            let is_all_asked = !matches!(rate, Rate::Steady(_)) || due >= began + period;
+            if now - began >= period && is_all_asked {
                 break;
             }
             if let Some(writer) = &mut self.writer {
                 writer.write_if_due(now)?;
             }
             match rate {
+                Rate::Resting => {}
                 Rate::Saturating => {
                     while let Some(place) = self.idle.pop_front() {
                         self.ask(place, Instant::now())?;
@@ -148,6 +154,7 @@ impl<'a> Load<'a> {
                 }
                 Rate::Steady(rate) => {
                     while due <= now
+                        && due < began + period
                         && let Some(place) = self.idle.pop_front()
                     {
                         self.ask(place, due)?;
@@ -157,7 +164,7 @@ impl<'a> Load<'a> {
             }
             // A kernel's shortest sleep is longer than the pauses between questions.
             let wait = if matches!(rate, Rate::Saturating) { SILENCE } else { Duration::ZERO };
-            if self.receive(wait)? > 0 {
+            if self.receive(wait)? > 0 || matches!(rate, Rate::Resting) {
                 heard = Instant::now();
             } else if heard.elapsed() > SILENCE {
                 bail!("the server does not answer");

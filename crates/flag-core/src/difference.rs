@@ -8,8 +8,10 @@ use crate::overrides::{Level, Override, Overrides};
 use crate::pins::Pins;
 use crate::snapshot::Snapshot;
 
-/// How many pieces that are not shared are no longer few. A change makes one or two, and where it splits a leaf a dozen more.
-const FEW: usize = 32;
+/// How many leaves of flags that are not shared are no longer few. A change makes one, or sixteen where it splits one.
+const FEW_LEAVES: usize = 32;
+/// How many rows that may differ are no longer few.
+const FEW_ROWS: usize = 256;
 
 /// A row of the state: what a store keeps of a flag, or of one pinned subject.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,22 +63,26 @@ impl Snapshot {
         self.version().epoch == other.version().epoch
             && self.quarantine().is_none()
             && other.quarantine().is_none()
-            && self.has_few_pieces_not_in(other)
-            && other.has_few_pieces_not_in(self)
+            && self.has_fewer_leaves_not_in(other, FEW_LEAVES)
+            && other.has_fewer_leaves_not_in(self, FEW_LEAVES)
+            && self.has_few_rows_not_in(other)
+            && other.has_few_rows_not_in(self)
     }
 
-    /// A flag without its overrides is a piece, and each leaf of them.
-    fn has_few_pieces_not_in(&self, other: &Self) -> bool {
-        let (nobody, mut room) = (Overrides::default(), FEW);
-        let mut count = || {
-            room = room.saturating_sub(1);
+    /// Counts a row for each flag, and for each leaf of overrides one and as many as it has more or less than the other.
+    fn has_few_rows_not_in(&self, other: &Self) -> bool {
+        let (nobody, mut room) = (Overrides::default(), FEW_ROWS);
+        let mut count = |rows| {
+            room = room.saturating_sub(rows);
             if room > 0 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         };
         let all = self.visit_flags_not_in(other, &mut |flag, before| {
-            count()?;
+            count(1)?;
             let overrides = before.map_or(&nobody, |before| &before.overrides);
             Level::ALL.into_iter().try_for_each(|level| {
-                flag.overrides.visit_leaves_not_in(overrides, level, &mut |_, _| count())
+                flag.overrides.visit_leaves_not_in(overrides, level, &mut |pins, there| {
+                    count(1 + pins.len().abs_diff(there.map_or(0, Pins::len)))
+                })
             })
         });
         all.is_continue()
@@ -113,8 +119,8 @@ mod tests {
         snapshot.with(&Entry::next(snapshot, change)).unwrap()
     }
 
-    fn pinned(snapshot: &Snapshot, number: u32, variant: Variant) -> Snapshot {
-        let (key, subject) = ("f".parse().unwrap(), SubjectId::parse(&format!("user{number}")).unwrap());
+    fn pinned(snapshot: &Snapshot, key: &str, number: u32, variant: Variant) -> Snapshot {
+        let (key, subject) = (key.parse().unwrap(), SubjectId::parse(&format!("user{number}")).unwrap());
         with(snapshot, Change::OverrideSet { key, level: Level::User, subject, variant })
     }
 
@@ -135,16 +141,19 @@ mod tests {
     fn two_snapshots_are_near_if_little_has_to_be_looked_at_to_tell_them_apart() {
         let created = |key: &str| Change::flag_created(key.parse().unwrap(), Variant::ON);
         let deleted = |key: &str| Change::FlagDeleted { key: key.parse().unwrap() };
-        let mut few = Snapshot::default();
-        for number in 0..100 {
-            few = with(&few, created(&format!("f{number}")));
+        let mut many = Snapshot::default();
+        for number in 0..3_000 {
+            many = with(&many, created(&format!("f{number}")));
         }
-        let mut many = with(&few, created("f"));
-        for number in 0..2_000 {
-            many = pinned(&many, number, Variant::ON);
+        for (key, pins) in [("f", 2_000), ("g", 100), ("h", 100), ("i", 100)] {
+            many = with(&many, created(key));
+            for number in 0..pins {
+                many = pinned(&many, key, number, Variant::ON);
+            }
         }
         let log =
-            |changes: Vec<Change>| changes.into_iter().fold(many.clone(), |now, change| with(&now, change));
+            |changes: &[Change]| changes.iter().fold(many.clone(), |now, change| with(&now, change.clone()));
+        let fewer = |count| log(&(0..count).map(|number| deleted(&format!("f{number}"))).collect::<Vec<_>>());
         let missing = || {
             let mut missing = Quarantine::default();
             missing.add(&"f1".parse().unwrap(), "torn");
@@ -153,12 +162,13 @@ mod tests {
         let again = Snapshot::new(many.version(), many.flags().cloned());
         for (name, other, expected) in [
             ("itself", many.clone(), true),
-            ("one more flag", log(Vec::from([created("g")])), true),
-            ("one flag less", log(Vec::from([deleted("f1")])), true),
-            ("one more override", pinned(&many, 2_000, Variant::OFF), true),
-            ("five changes", log((10..15).map(|number| deleted(&format!("f{number}"))).collect()), true),
-            ("fifty changes", log((10..60).map(|number| deleted(&format!("f{number}"))).collect()), false),
-            ("a flag with many overrides less", log(Vec::from([deleted("f")])), false),
+            ("one more flag", log(&[created("j")]), true),
+            ("ten flags less", fewer(10), true),
+            ("sixty flags less, in as many places", fewer(60), false),
+            ("one more override", pinned(&many, "f", 2_000, Variant::OFF), true),
+            ("a hundred overrides less", log(&[deleted("g")]), true),
+            ("three hundred", log(&[deleted("g"), deleted("h"), deleted("i")]), false),
+            ("two thousand", log(&[deleted("f")]), false),
             ("nothing", Snapshot::new(many.version(), []), false),
             ("the same, built another time", again, false),
             ("a flag that cannot be read", many.clone().without(missing()), false),
@@ -177,9 +187,9 @@ mod tests {
         }
         before = with(&before, Change::flag_created("f".parse().unwrap(), Variant::ON));
         for number in 0..20_000 {
-            before = pinned(&before, number, Variant::ON);
+            before = pinned(&before, "f", number, Variant::ON);
         }
-        let after = pinned(&before, 20_000, Variant::OFF);
+        let after = pinned(&before, "f", 20_000, Variant::OFF);
         // A leaf that was split just then counts as sixteen.
         assert!(looked_at(&before, &after) <= 16, "{}", looked_at(&before, &after));
         let mut rows = Vec::new();

@@ -82,6 +82,10 @@ impl Pins {
     }
 
     /// Every pin: hash, id and variant, in an order that follows from the ids alone.
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &str, Variant)> + Clone {
         self.slots.iter().map(|(hash, pin)| self.shown(hash, pin))
     }

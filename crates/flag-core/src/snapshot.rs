@@ -190,6 +190,16 @@ impl Snapshot {
         })
     }
 
+    /// Whether there are fewer than `few` leaves of flags that `other` does not share. Looks at no more of them.
+    pub(crate) fn has_fewer_leaves_not_in(&self, other: &Self, few: usize) -> bool {
+        let mut seen = 0;
+        let all = self.flags.visit_leaves_not_in(&other.flags, &mut |_, _| {
+            seen += 1;
+            if seen < few { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        all.is_continue()
+    }
+
     #[inline(never)]
     fn entry(&self, key: &str) -> Option<&Entry> {
         let hash = table_hash(key);

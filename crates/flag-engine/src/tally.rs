@@ -1,5 +1,6 @@
 //! Keeping the digest: a task behind the live snapshot that moves the sum of its rows along, change by change.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,19 +45,21 @@ pub(crate) async fn run(shared: Arc<Shared>) {
         if let Some(live) = live.filter(is_new) {
             let before = last.take();
             let is_small = before.as_ref().is_some_and(|before| before.snapshot.is_near(&live));
+            let work = move || tally(before, live);
             let tallied = if is_small {
-                Ok(tally(before, live))
+                catch_unwind(AssertUnwindSafe(work)).ok()
             } else {
                 // Not on a thread that answers requests: everything may have changed, and what was before may have to be freed.
-                spawn_blocking(move || tally(before, live)).await
+                spawn_blocking(work).await.ok()
             };
             match tallied {
-                Ok(now) => {
+                Some(now) => {
                     let version = now.snapshot.version();
                     shared.digests.send_replace(Some(Digested { version, digest: now.sum.digest(version) }));
                     last = Some(now);
                 }
-                Err(error) => tracing::error!(%error, "a digest could not be computed"),
+                // What happened, the panic hook has written down.
+                None => tracing::error!("a digest could not be computed"),
             }
             rested = Instant::now() + REST;
         }
