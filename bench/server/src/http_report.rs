@@ -6,7 +6,7 @@ use flag_bench_report::{machine, number::short};
 
 use crate::{
     curve::{self, Colour, Curve},
-    http::{Case, Measured, Samples, Turns},
+    http::{Case, Measured, Samples, Turns, WARM_UP},
     load::{CONNECTIONS, Outcome},
     statistic::{Spread, quantile},
     target::{self, Bound, Target},
@@ -56,9 +56,7 @@ pub fn text(measured: &Measured) -> String {
     let (workers, rate) = (measured.workers, short((measured.rate / 100.0).round() * 100.0));
     let turns =
         |turns: Turns| format!("{} ms for {} rounds", turns.sample.as_millis(), short(turns.rounds as f64));
-    let [warm_up, steady_warm_up] =
-        [measured.pace.saturated, measured.pace.steady].map(|turns| turns.warm_up.as_millis());
-    let warm_up = format!("{warm_up} ms, or {steady_warm_up} where latencies are taken,");
+    let warm_up = WARM_UP.as_millis();
     let seldom = measured.pace.steady.sample.as_millis() * 4 / 3;
     let (saturated, steady) = (turns(measured.pace.saturated), turns(measured.pace.steady));
     let mut text = format!(
@@ -75,7 +73,7 @@ pub fn text(measured: &Measured) -> String {
         quartiles of the same from samples drawn anew: on a machine whose neighbours make it stall, the others tell how often it \
         did. What strikes fewer than three turns in four, so every {seldom} ms or more seldom, does not show in it; the medians \
         are in the table, and beside them the p99 of all turns together.\n\n\
-        The order of turns is drawn anew for each round. Before a sample, {warm_up} pass with asking, and before those, where \
+        The order of turns is drawn anew for each round. Before a sample, {warm_up} ms pass with asking, and before those, where \
         flags are written, up to a fifth of a second with writing alone.\n\n\
         Measured on {}.\n\n",
         machine::description(),
