@@ -4,8 +4,10 @@ use std::{fs, process::Command};
 
 /// Processor, number of cores, and compiler, in one line.
 pub fn description() -> String {
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    format!("{}, {cores} cores; {}, {}", processor(), std::env::consts::ARCH, compiler())
+    let known = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    // Not those that this thread may run on: a bench keeps itself to some of them.
+    let cores = known.lines().filter(|line| line.starts_with("processor")).count();
+    format!("{}, {cores} cores; {}, {}", processor(&known), std::env::consts::ARCH, compiler())
 }
 
 /// The compiler, with its version.
@@ -15,8 +17,7 @@ pub fn compiler() -> String {
     text.split(" (").next().unwrap_or_default().trim().to_owned()
 }
 
-fn processor() -> String {
-    let known = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+fn processor(known: &str) -> String {
     let value = |name: &str| {
         let line = known.lines().find(|line| line.starts_with(name))?;
         Some(line.split_once(':')?.1.trim().to_owned())

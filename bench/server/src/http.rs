@@ -170,10 +170,11 @@ pub fn measure(program: &Program, pace: Pace) -> Result<Measured> {
                 let server = contestants.iter().find(|(other, ..)| *other == shared);
                 let server = server.and_then(|(_, server, _)| server.as_ref()).context("nobody to ask")?;
                 let rate = if steady { Rate::Steady(rate) } else { Rate::Saturating };
-                let before = Duration::from_millis(random.u64(..WRITTEN_BEFORE));
-                let is_written = *case == Case::Written;
-                let meanwhile =
-                    if is_written { Meanwhile::Writes(WRITES, before) } else { Meanwhile::Nothing };
+                let meanwhile = if *case == Case::Written {
+                    Meanwhile::Writes(WRITES, Duration::from_millis(random.u64(..WRITTEN_BEFORE)))
+                } else {
+                    Meanwhile::Nothing
+                };
                 // A turn comes to a part of the questions: each begins elsewhere, so that all are asked, and rarely the same ones
                 // twice in a row.
                 let (last, first) = questions.split_at(random.usize(..questions.len()));

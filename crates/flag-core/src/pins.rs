@@ -81,11 +81,12 @@ impl Pins {
         Some(gone.variant)
     }
 
-    /// Every pin: hash, id and variant, in an order that follows from the ids alone.
+    /// How many pins there are.
     pub(crate) fn len(&self) -> usize {
         self.slots.len()
     }
 
+    /// Every pin: hash, id and variant, in an order that follows from the ids alone.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &str, Variant)> + Clone {
         self.slots.iter().map(|(hash, pin)| self.shown(hash, pin))
     }

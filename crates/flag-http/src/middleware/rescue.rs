@@ -14,7 +14,8 @@ use futures_util::FutureExt;
 use crate::problem::{Code, MEDIA_TYPE, Problem};
 use crate::routes::overrides;
 
-/// What `answer` comes to, with a document for every failure. Not an `async fn`: that would keep the way to an answer twice, and all of it is copied at each request.
+/// What `answer` comes to, with a document for every failure. Not an `async fn`: that would keep the way to an answer twice, and
+/// all of it is copied at each request.
 pub(crate) fn check(
     answer: impl Future<Output = Result<ServiceResponse<impl MessageBody + 'static>, Error>>,
 ) -> impl Future<Output = Result<ServiceResponse<BoxBody>, Error>> {
